@@ -1,0 +1,1 @@
+"""Evidence of authorship (独创性证据)."""

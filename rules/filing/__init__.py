@@ -1,0 +1,1 @@
+"""Filing and registration (备案与登记)."""

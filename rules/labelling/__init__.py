@@ -1,0 +1,1 @@
+"""Labels on generated content (标识)."""

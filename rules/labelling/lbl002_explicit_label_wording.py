@@ -1,0 +1,64 @@
+"""LBL002."""
+
+import re
+
+from hegui.rules import law
+from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
+from hegui.rules.events import ExplicitLabel, GenerationEvent
+from hegui.rules.facts import Facts
+
+# "AI" as a word of its own or next to Chinese, not inside another Latin word.
+_MACHINE = re.compile(r"人工智能|(?<![A-Za-z])AI(?![A-Za-z])")
+_MADE = re.compile(r"生成|合成")
+
+
+def _text(words: str | None) -> ExplicitLabel:
+    return ExplicitLabel(present=True, text=words, in_file=True)
+
+
+@rule(
+    "LBL002",
+    on=GenerationEvent,
+    zh="显式标识文字缺少“人工智能”或“生成/合成”要素",
+    severity="high",
+    basis=(law.GB_45438_5, law.LABELLING_MEASURES_ART_4),
+    when={"public_cn": {True}, "role": {"generator"}, "deep_synthesis_category": {1, 2, 3, 4, 5}},
+    cases=(
+        fails("only AI", explicit_label=_text("AI")),
+        fails("only the maker's name", explicit_label=_text("由小助手创作")),
+        fails("only generated", explicit_label=_text("自动生成")),
+        fails("AI inside a word", explicit_label=_text("MAIL 生成")),
+        fails("English only", explicit_label=_text("AI generated")),
+        fails("empty", explicit_label=_text("")),
+        passes("full form", explicit_label=_text("人工智能生成")),
+        passes("short form", explicit_label=_text("AI生成")),
+        passes("synthesised", explicit_label=_text("本内容由 AI 合成")),
+        passes("both", explicit_label=_text("人工智能生成合成内容")),
+        skips("no label at all", explicit_label=ExplicitLabel(present=False)),
+        skips("not offered to the public", given={"svc": {"public_cn": False}}, explicit_label=_text("AI")),
+        skips("before the standard", at="2025-08-31T23:59:59+08:00", explicit_label=_text("AI")),
+        unclear("words unknown", explicit_label=_text(None)),
+        unclear("presence unknown", explicit_label=None),
+    ),
+)
+def explicit_label_wording(event: GenerationEvent, facts: Facts) -> Result:
+    """The explicit label does not say both that it is AI and that the content is generated or synthesised.
+
+    Why: the standard wants two elements in the words, 人工智能 or AI, and 生成 or 合成; "AI" alone names no act.
+
+    When it fires:
+    1. Look up the label text of that service and release; results hold only its hash.
+    2. Change the text to one with both elements, as 人工智能生成.
+    3. Watch the failure rate of this rule for 15 minutes.
+    """
+    label = event.explicit_label
+    if label is None or label.present is None:
+        return inconclusive("explicit_label.present")
+    if not label.present:
+        return NOT_APPLICABLE
+    if label.text is None:
+        return inconclusive("explicit_label.text")
+    machine, made = _MACHINE.search(label.text) is not None, _MADE.search(label.text) is not None
+    if machine and made:
+        return PASS
+    return fail("the label's words lack an element", names_ai=machine, names_generation=made, text=label.text)

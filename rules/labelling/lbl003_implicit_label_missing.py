@@ -1,0 +1,62 @@
+"""LBL003."""
+
+from hegui.rules import law
+from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
+from hegui.rules.events import GenerationEvent, ImplicitLabel, LabelSite
+from hegui.rules.evidence import Code
+from hegui.rules.facts import Facts
+from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
+
+
+def _sites(*values: str) -> ImplicitLabel:
+    return ImplicitLabel(container=True, sites=tuple(LabelSite("xmp", value) for value in values))
+
+
+@rule(
+    "LBL003",
+    on=GenerationEvent,
+    zh="文件元数据缺少隐式标识",
+    severity="critical",
+    basis=(law.LABELLING_MEASURES_ART_5, law.GB_45438_6_1, law.DEEP_SYNTHESIS_ART_16),
+    when={"public_cn": {True}, "role": {"generator"}, "delivery": FILE_DELIVERIES},
+    cases=(
+        fails("looked, found none", implicit_label=_sites()),
+        fails("exported without", delivery="export", implicit_label=_sites()),
+        passes("one site"),
+        skips("shown on screen only", delivery="inline", implicit_label=_sites()),
+        skips("no metadata container", implicit_label=ImplicitLabel(container=False, sites=())),
+        skips("before the law", at="2023-01-09T23:59:59+08:00", implicit_label=_sites()),
+        unclear("nothing said", implicit_label=None),
+        unclear("sites unknown", implicit_label=ImplicitLabel(container=True)),
+        unclear("container unknown", implicit_label=ImplicitLabel(sites=())),
+        unclear("an empty shell", implicit_label=_sites("")),
+        unclear("cut off", implicit_label=_sites('{"Label":"1","ContentPro')),
+        unclear("delivery unknown", delivery=None),
+    ),
+)
+def implicit_label_missing(event: GenerationEvent, facts: Facts) -> Result:
+    """A file leaves the service without the metadata label.
+
+    Why: the label in the file's metadata lets platforms and authorities recognise generated content and its maker.
+    A shell without content (an empty or cut-off label) is inconclusive: it may have been tampered with.
+
+    False positives: the event was sent before the label was written. Send it after the file is finished and read back.
+
+    When it fires:
+    1. Open a sample violation; read `delivery` and find the file by the event's `id`.
+    2. Check the writer: some tools drop the tag silently (video remuxers without the option that keeps metadata).
+    3. Write the label, read it back, and watch the failure rate of this rule for 15 minutes.
+    """
+    implicit = event.implicit_label
+    if implicit is not None and implicit.container is False:
+        return NOT_APPLICABLE
+    found = labels(implicit)
+    if implicit is None or found is None:
+        return inconclusive("implicit_label.sites")
+    if not found:
+        if implicit.container is None:
+            return inconclusive("implicit_label.container")
+        return fail("no metadata label in the file", delivery=Code(event.delivery or "unknown"), modality=Code(event.modality or "unknown"))
+    if all(label.damaged for label in found):
+        return inconclusive("an undamaged label (tampering suspected)")
+    return PASS

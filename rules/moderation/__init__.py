@@ -1,0 +1,1 @@
+"""Content moderation (内容审核)."""

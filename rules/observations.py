@@ -1,0 +1,107 @@
+"""What the evaluators tell the state agents: sums per issue key over a fixed block of source offsets, idempotent by replacement.
+
+A block is `BLOCK_OFFSETS` offsets of one source partition. Within a block the sums are cumulative, so a later record of the
+same block replaces an earlier one, and a block judged twice counts once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+BLOCK_OFFSETS = 4096
+"""Offsets in a block: an evaluator that starts anew repeats at most so many events."""
+
+MAX_UIDS = 100
+"""How many result uids a sum names; with more failures it is incomplete, and corrections alone cannot close the issue."""
+
+
+class Sum(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was seen of one issue key within one block so far."""
+
+    tenant: str
+    """The tenant, as in the policy, else `other`."""
+    rule: str
+    """Rule id."""
+    service: str
+    """The service, as in the policy, else `other`."""
+    failures: int = 0
+    """Events that failed."""
+    waived: int = 0
+    """Events whose failure was waived."""
+    first_failure_ms: int | None = None
+    """Least event time among failed and waived events, epoch milliseconds."""
+    last_failure_ms: int | None = None
+    """Greatest event time among failed and waived events."""
+    last_pass_ms: int | None = None
+    """Greatest event time among events that passed."""
+    failed: tuple[str, ...] = ()
+    """Result uids of the latest failed events, at most `MAX_UIDS`."""
+    corrected: tuple[str, ...] = ()
+    """Result uids of events whose higher revision no longer fails, at most `MAX_UIDS`."""
+
+
+class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One record on the observations topic: the sums that changed, and the progress of one source partition (the tick)."""
+
+    topic: str
+    """Source topic."""
+    partition: int
+    """Source partition."""
+    block: int
+    """Number of the block: offset // `BLOCK_OFFSETS`."""
+    start: int
+    """First offset that the sums include."""
+    upto: int
+    """Next offset that they do not include."""
+    watermark_ms: int
+    """Event time that the source partition has reached; the clock where it is idle at zero lag."""
+    sums: tuple[Sum, ...] = ()
+    """Sums that changed since the last record of this block."""
+
+    @property
+    def source(self) -> str:
+        """Name of the source partition."""
+        return f"{self.topic}/{self.partition}"
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """How far one source partition has been counted into an issue."""
+
+    block: int
+    start: int
+    upto: int
+    closed_failures: int = 0
+    closed_waived: int = 0
+    failures: int = 0
+    waived: int = 0
+
+    @property
+    def total(self) -> tuple[int, int]:
+        """Failures and waived failures, closed blocks and the current one."""
+        return self.closed_failures + self.failures, self.closed_waived + self.waived
+
+
+def count(mark: Mark | None, observation: Observation, sum_: Sum) -> Mark | None:
+    """Return the mark with the sum counted in; None when the observation is old news.
+
+    A sum of the same block replaces; of a later block adds the finished one first; of an earlier block was counted before.
+    When retention cut off the start of a block (`start` moved), what lies before stays counted.
+    """
+    if mark is None:
+        return Mark(observation.block, observation.start, observation.upto, 0, 0, sum_.failures, sum_.waived)
+    if observation.block < mark.block or (observation.block == mark.block and observation.upto < mark.upto):
+        return None
+    failures, waived = mark.total
+    if observation.block == mark.block and observation.start < mark.upto:
+        if observation.start > mark.start:
+            return Mark(
+                mark.block,
+                mark.start,
+                observation.upto,
+                mark.closed_failures,
+                mark.closed_waived,
+                max(mark.failures, sum_.failures),
+                max(mark.waived, sum_.waived),
+            )
+        failures, waived = mark.closed_failures, mark.closed_waived
+    return Mark(observation.block, observation.start, observation.upto, failures, waived, sum_.failures, sum_.waived)

@@ -1,0 +1,1 @@
+"""Refusals of training by users and rights holders (拒绝)."""

@@ -1,0 +1,70 @@
+"""OPT002."""
+
+from hegui.rules import law
+from hegui.rules.cases import BASE_AT_MS
+from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
+from hegui.rules.events import CrawlRecord, IngestEvent
+from hegui.rules.evidence import Code
+from hegui.rules.facts import Facts
+
+_HOUR_MS = 3_600_000
+
+
+def _crawl(**changes: object) -> CrawlRecord:
+    seen = {"fetched_at_ms": BASE_AT_MS, "robots": "allow", "robots_seen_at_ms": BASE_AT_MS - _HOUR_MS, "tdm_reservation": 0, "noai": False}
+    return CrawlRecord(**{**seen, **changes})  # type: ignore[arg-type]
+
+
+@rule(
+    "OPT002",
+    on=IngestEvent,
+    zh="采集了权利人明确拒绝采集的来源",
+    severity="high",
+    basis=(law.TC260_003_5_1, law.GB_45654_CORPUS),
+    when={"source_type": {"crawl"}},
+    cases=(
+        fails("robots.txt says no", source_type="crawl", crawl=_crawl(robots="disallow")),
+        fails("TDMRep says no", source_type="crawl", crawl=_crawl(tdm_reservation=1)),
+        fails("noai", source_type="crawl", crawl=_crawl(noai=True)),
+        fails("one no is enough", source_type="crawl", crawl=CrawlRecord(noai=True)),
+        fails("robots.txt a day and a millisecond old", source_type="crawl", crawl=_crawl(robots_seen_at_ms=BASE_AT_MS - 24 * _HOUR_MS - 1)),
+        passes("allowed", source_type="crawl", crawl=_crawl()),
+        passes("no robots.txt there", source_type="crawl", crawl=_crawl(robots="absent")),
+        passes("robots.txt exactly a day old", source_type="crawl", crawl=_crawl(robots_seen_at_ms=BASE_AT_MS - 24 * _HOUR_MS)),
+        skips("licensed, not crawled"),
+        skips("before the standard", at="2024-02-28T23:59:59+08:00", source_type="crawl", crawl=_crawl(noai=True)),
+        unclear("nothing said of the crawl", source_type="crawl"),
+        unclear("robots.txt not looked at", source_type="crawl", crawl=_crawl(robots=None)),
+        unclear("age of robots.txt unknown", source_type="crawl", crawl=_crawl(robots_seen_at_ms=None)),
+        unclear("fetch time unknown", source_type="crawl", crawl=_crawl(fetched_at_ms=None)),
+        unclear("TDMRep not looked at", source_type="crawl", crawl=_crawl(tdm_reservation=None)),
+        unclear("noai not looked at", source_type="crawl", crawl=_crawl(noai=None)),
+    ),
+)
+def refused_source_crawled(event: IngestEvent, facts: Facts) -> Result:
+    """A record was crawled from a source that refused it by a machine-readable signal.
+
+    Why: corpora that others have expressly refused (robots protocol or other technical limits) must not be collected. The
+    signals of fetch time count; a robots.txt older than the policy allows is no answer.
+
+    When it fires:
+    1. Read `signal` in the evidence; find the record by the sample violation's `source` and `id`.
+    2. Check that the crawler reads the signal before it fetches, and how long it keeps robots.txt.
+    3. Remove the records of that source from the next dataset version.
+    """
+    crawl = event.crawl
+    if crawl is None:
+        return inconclusive("crawl")
+    if crawl.robots == "disallow":
+        return fail("robots.txt disallowed the fetch", signal=Code("robots"))
+    if crawl.tdm_reservation == 1:
+        return fail("text and data mining is reserved", signal=Code("tdm-reservation"))
+    if crawl.noai:
+        return fail("the page says noai", signal=Code("noai"))
+    for name in ("robots", "tdm_reservation", "noai", "fetched_at_ms", "robots_seen_at_ms"):
+        if getattr(crawl, name) is None:
+            return inconclusive("crawl." + name)
+    age_ms = (crawl.fetched_at_ms or 0) - (crawl.robots_seen_at_ms or 0)
+    if age_ms > facts.policy.robots_max_age_hours * _HOUR_MS:
+        return fail("robots.txt was too old when the record was fetched", signal=Code("robots"), age_ms=age_ms)
+    return PASS

@@ -1,0 +1,215 @@
+"""The deployer's own facts: services, legal entities, filings, waivers, and which rules are on. Pure data, checked as a whole.
+
+The policy is the authority for what a service is. Loading it from YAML is `streams.policy_file`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from hegui.rules.core import Severity, Stage
+from hegui.rules.events import Mechanism, Role
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class PolicyError(ValueError):
+    """The policy contradicts itself; the sentence names key, value and remedy."""
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Service(_Part):
+    """An AI service or a training pipeline."""
+
+    name: Name
+    """As events name it."""
+    team: str
+    """The owning team: told to the person on call."""
+    tenant: Name = "default"
+    """The tenant it belongs to."""
+    public_cn: bool | None = None
+    """Offered to the public in the mainland (Interim Measures art. 2)."""
+    role: Role = "generator"
+    """Makes content, or spreads it."""
+    entity: Name | None = None
+    """The legal entity that runs it."""
+    provider_code: Annotated[str, Meta(pattern="^[0-9A-Z]{27}$")] | None = None
+    """Its 27-character provider code, as registered."""
+
+
+class ExportMechanism(_Part):
+    """A passed security assessment, a filed standard contract or a certificate, with its validity."""
+
+    kind: Mechanism
+    """Which of the three."""
+    reference: str
+    """Its number."""
+    valid_from: Instant
+    """From when it holds."""
+    valid_to: Instant
+    """Until when (assessment results and certificates: three years)."""
+
+
+class Entity(_Part):
+    """A legal entity."""
+
+    name: Name
+    """As services and exports name it."""
+    critical_infrastructure: bool | None = None
+    """Operator of critical information infrastructure (CIIO)."""
+    many_persons: bool | None = None
+    """Processes personal information of as many persons as the authority's number for storage at home (PIPL art. 40)."""
+    export_mechanisms: tuple[ExportMechanism, ...] = ()
+    """What it holds for providing personal information abroad."""
+
+
+class ModelFiling(_Part):
+    """A model's filing or registration. Interim Measures art. 17."""
+
+    model: Name
+    """The model's id as events name it."""
+    number: str
+    """Filing number (备案) or registration number (上线编号)."""
+    valid_from: Instant
+    """From when."""
+    valid_to: Instant | None = None
+    """Until when, if withdrawn."""
+
+
+class Waiver(_Part):
+    """A decision to accept failures of one rule for a time. The result stays on record as `waived`."""
+
+    id: Name
+    """Its id."""
+    rule: Annotated[str, Meta(pattern="^[A-Z]{3}[0-9]{3}$")]
+    """The rule waived."""
+    service: Name
+    """The service it is waived for."""
+    reason: Annotated[str, Meta(min_length=10)]
+    """Why."""
+    ticket: str
+    """Where it was decided."""
+    owner: str
+    """Who answers for it."""
+    approver: str
+    """Who approved it; another person than the owner."""
+    valid_from: Instant
+    """From when, in event time."""
+    valid_to: Instant
+    """Until when, in event time."""
+    tenant: Name = "default"
+    """The tenant."""
+
+
+class RuleOverride(_Part):
+    """The deployer's severity or stage of one rule."""
+
+    severity: Severity | None = None
+    """Another severity."""
+    stage: Stage | None = None
+    """Another stage."""
+
+
+class RuleSelection(_Part):
+    """Which rules are on. A selector is a rule id, a prefix of ids (`LBL`) or `ALL`."""
+
+    select: tuple[str, ...] = ("ALL",)
+    """Rules to take."""
+    ignore: tuple[str, ...] = ()
+    """Rules to leave out."""
+    override: dict[str, RuleOverride] = {}
+    """Rule id to severity or stage."""
+
+
+class Policy(_Part):
+    """One version of the deployer's policy."""
+
+    version: Name
+    """Its version: stands in every result."""
+    services: tuple[Service, ...] = ()
+    """The service registry."""
+    entities: tuple[Entity, ...] = ()
+    """Legal entities."""
+    filings: tuple[ModelFiling, ...] = ()
+    """Model filings and registrations."""
+    waivers: tuple[Waiver, ...] = ()
+    """Waivers."""
+    rules: RuleSelection = RuleSelection()
+    """Which rules are on."""
+    mainland_regions: tuple[str, ...] = ("cn",)
+    """Prefixes of region names that lie in the mainland, compared up to a hyphen."""
+    opt_out_grace_seconds: Annotated[int, Meta(ge=0)] = 0
+    """How long after a user's opt-out a use is still tolerated (the law gives no number)."""
+    robots_max_age_hours: Annotated[int, Meta(ge=1)] = 24
+    """How old a robots.txt may be at fetch time."""
+    max_waiver_days: Annotated[int, Meta(ge=1, le=366)] = 366
+    """Longest waiver."""
+
+    def in_mainland(self, region: str) -> bool:
+        """Tell whether a region name lies in the mainland: `cn`, `CN` and `cn-north-1` do, `cnx` does not."""
+        return _in_mainland(self.mainland_regions, region)
+
+
+@lru_cache(maxsize=1024)
+def _in_mainland(prefixes: tuple[str, ...], region: str) -> bool:
+    lowered = region.lower()
+    return any(lowered == prefix or lowered.startswith(prefix + "-") for prefix in prefixes)
+
+
+def check_policy(policy: Policy, rules: Iterable[tuple[str, bool]]) -> None:
+    """Check what the schema cannot: references, uniqueness, waivers.
+
+    Args:
+        policy: the policy.
+        rules: id and "may be waived" of every known rule.
+
+    Raises:
+        PolicyError: the first contradiction, naming key, value and remedy.
+    """
+    waivable = dict(rules)
+    _unique("services", [f"{s.tenant}/{s.name}" for s in policy.services])
+    _unique("entities", [e.name for e in policy.entities])
+    _unique("waivers", [w.id for w in policy.waivers])
+    entities = {e.name for e in policy.entities}
+    services = {(s.tenant, s.name) for s in policy.services}
+    for service in policy.services:
+        if service.entity is not None and service.entity not in entities:
+            raise PolicyError(f"services: {service.name} names the entity {service.entity!r}; add it under `entities`")
+    for key, selectors in (("select", policy.rules.select), ("ignore", policy.rules.ignore), ("override", tuple(policy.rules.override))):
+        for selector in selectors:
+            if selector != "ALL" and not any(rule_id.startswith(selector) for rule_id in waivable):
+                raise PolicyError(f"rules.{key}: no rule begins with {selector!r}; see `hegui rules list`")
+    for waiver in policy.waivers:
+        _check_waiver(waiver, policy.max_waiver_days, waivable, services)
+
+
+def _check_waiver(waiver: Waiver, max_days: int, waivable: dict[str, bool], services: set[tuple[str, str]]) -> None:
+    where = f"waivers: {waiver.id}"
+    if waiver.rule not in waivable:
+        raise PolicyError(f"{where} names the rule {waiver.rule!r}, which does not exist; see `hegui rules list`")
+    if not waivable[waiver.rule]:
+        raise PolicyError(f"{where} waives {waiver.rule}, which may not be waived; remove the waiver and mend the cause")
+    if (waiver.tenant, waiver.service) not in services:
+        raise PolicyError(f"{where} names the service {waiver.service!r}, which is not under `services` of tenant {waiver.tenant!r}")
+    if waiver.owner.strip().casefold() == waiver.approver.strip().casefold():
+        raise PolicyError(f"{where} has one person as owner and approver; have somebody else approve it")
+    if waiver.valid_to <= waiver.valid_from:
+        raise PolicyError(f"{where} ends before it begins; set valid_to after valid_from")
+    if waiver.valid_to - waiver.valid_from > timedelta(days=max_days):
+        raise PolicyError(f"{where} runs longer than {max_days} days; shorten it and renew it when it is reviewed")
+
+
+def _unique(key: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise PolicyError(f"{key}: {name!r} stands twice; keep one")

@@ -1,0 +1,1 @@
+"""Lawful sources of training data (训练数据)."""

@@ -1,0 +1,5 @@
+"""`python -m hegui.streams`: the command `hegui`."""
+
+from hegui.streams.cli import main
+
+main()

@@ -1,0 +1,38 @@
+"""`hegui topics`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from hegui.streams.commands.options import config_option, settings_from
+
+
+@click.group()
+def command() -> None:
+    """Create and check the topics."""
+
+
+@command.command()
+@config_option
+def create(config_file: Path | None) -> None:
+    """Create the topics that do not exist yet. Existing ones are left as they are; calling twice is safe."""
+    settings = settings_from(config_file)
+
+    async def work() -> tuple[list[str], dict[str, int]]:
+        from hegui.streams.broker import admin, start_with_retry
+        from hegui.streams.topics import check_topics, create_topics
+
+        client = admin(settings.kafka)
+        await start_with_retry(client, "admin")
+        try:
+            created = await create_topics(client, settings)
+            return created, await check_topics(client, settings)
+        finally:
+            await client.close()
+
+    created, counts = asyncio.run(work())
+    for name, partitions in sorted(counts.items()):
+        click.echo(f"{'created' if name in created else 'exists '}  {name}  {partitions} partition{'s' if partitions > 1 else ''}")

@@ -1,0 +1,218 @@
+"""Starts and stops a role: order of start, signals, drain, order of stop. One role is one process with one HTTP port."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+import prometheus_client
+
+from hegui.rules.engine import Engine
+from hegui.rules.facts import FactStatus
+from hegui.streams.broker import admin, start_with_retry
+from hegui.streams.dead_letters import dead_letter, sealer
+from hegui.streams.drivers.aiokafka import AiokafkaDriver
+from hegui.streams.errors import DecodeError, SettingsError
+from hegui.streams.evaluator import Evaluator, Output
+from hegui.streams.facts_feed import FactsFeed, declared_tables, snapshot_of
+from hegui.streams.http import Check, HttpServer, failing
+from hegui.streams.metrics import EvaluatorMetrics, ProcessMetrics
+from hegui.streams.policy_file import PolicyWatch, load_policy
+from hegui.streams.settings import Settings
+from hegui.streams.topics import check_topics
+from hegui.streams.watchdog import Progress, watch
+
+log = structlog.get_logger()
+
+
+def run_in_loop(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run a role in uvloop until SIGTERM or SIGINT; a second signal ends it at once."""
+    try:
+        import uvloop
+
+        factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
+    except ImportError:  # Windows
+        factory = None
+    prometheus_client.disable_created_metrics()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_until_signal(main))
+
+
+async def _until_signal(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(main(stop))
+
+    def on_signal(name: str) -> None:
+        if stop.is_set():
+            task.cancel()
+        log.info("stop_requested", signal=name)
+        stop.set()
+
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(sign, on_signal, sign.name)
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def wait_for_topics(settings: Settings, stop: asyncio.Event) -> None:
+    """Wait for the broker and check the topics. Returns early when `stop` is set.
+
+    Raises:
+        TopicError: a topic is missing or has the wrong partition count.
+    """
+
+    async def look() -> None:
+        client = admin(settings.kafka)
+        await start_with_retry(client, "admin")
+        try:
+            await check_topics(client, settings)
+        finally:
+            await client.close()
+
+    await unless(stop, look())
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Await `work`, but give it up when `stop` is set first."""
+    task = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not task.done():
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    else:
+        task.result()
+
+
+async def watch_policy(settings: Settings, metrics: ProcessMetrics, swap: Callable[[Any, Any], str]) -> None:
+    """Look at the policy file now and then; swap in a good one, keep the old one when it is bad. Runs until cancelled.
+
+    `swap` takes policy and rules and returns the rule-set hash.
+    """
+    file = Path(settings.policy_file) if settings.policy_file else None
+    seen = PolicyWatch(file)
+    while True:
+        await asyncio.sleep(settings.policy_check_seconds)
+        if not seen.changed():
+            continue
+        try:
+            policy, rules = load_policy(file)
+        except SettingsError as error:
+            metrics.policy_reload.set(0)
+            log.error("policy_rejected", error=str(error))  # noqa: TRY400 - the sentence is all an operator needs
+            continue
+        rule_set = swap(policy, rules)
+        metrics.describe(policy, rules, rule_set)
+        metrics.policy_reload.set(1)
+        log.info("policy_loaded", version=policy.version, rule_set=rule_set, rules=len(rules))
+
+
+async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
+    """Run the evaluator role until `stop` is set.
+
+    Raises:
+        SettingsError: the policy is bad. TopicError: the topics do not fit. KafkaError: results were refused.
+    """
+    policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
+    tables = declared_tables(settings)
+    engine = Engine(rules, snapshot_of(policy, tables))
+    metrics = EvaluatorMetrics(CollectorRegistry())
+    metrics.describe(policy, rules, engine.rule_set)
+    fact_topic_names = [name for name in (settings.topics.optouts, settings.topics.filings) if name]
+    metrics.initialise(rules, [*(t.name for t in settings.topics.inputs), *fact_topic_names])
+    evaluator = Evaluator(settings, engine, sealer(settings.dead_letters.public_key))
+    progress = Progress()
+    driver = AiokafkaDriver(settings, evaluator, metrics, progress)
+
+    def bury(topic: str, partition: int, record: Any, error: DecodeError) -> None:
+        metrics.dead_letters.labels(topic, error.reason).inc()
+        letter = dead_letter(topic, partition, record, error)
+        driver.send_later(Output("dead_letters", None, letter, [("content-type", b"application/json")]))
+
+    feed = FactsFeed(settings, tables, time.monotonic, bury)
+    limit = settings.watchdog.stalled_seconds
+    readiness: dict[str, Check] = {
+        "group": lambda: None if driver.assigned.is_set() else "no partitions assigned yet",
+        "loop": lambda: None if progress.alive_seconds() < limit else "the loop stands still",
+    }
+
+    def before_scrape() -> None:
+        metrics.readiness.set(0 if failing(readiness) else 1)
+        for fact, status in evaluator.engine.snapshot.status().items():
+            metrics.facts_ready.labels(fact).set(1 if status is FactStatus.READY else 0)
+        for fact, seconds in feed.staleness_seconds().items():
+            metrics.facts_staleness.labels(fact).set(seconds)
+
+    def swap(policy: Any, rules: Any) -> str:
+        evaluator.engine = Engine(rules, snapshot_of(policy, tables))
+        metrics.initialise(rules, ())
+        return evaluator.engine.rule_set
+
+    async def work() -> None:
+        await wait_for_topics(settings, stop)
+        if stop.is_set():
+            return
+        feeding = asyncio.ensure_future(feed.run())
+        watching = asyncio.ensure_future(watch_policy(settings, metrics, swap))
+        done = watch(progress, limit)
+        try:
+            try:
+                await asyncio.wait_for(feed.loaded.wait(), settings.evaluator.facts_timeout_seconds)
+            except TimeoutError:
+                log.error("facts_not_ready", facts=[f for f, t in tables.items() if t.status is FactStatus.LOADING])
+            progress.alive()
+            await _first_of(driver.run(stop), feeding, watching)
+        finally:
+            done.set()
+
+    await serve(settings, settings.http.port, HttpServer(metrics.registry, {"loop": readiness["loop"]}, readiness, before_scrape), work)
+
+
+async def _first_of(main: Coroutine[Any, Any, None], *background: asyncio.Future[None]) -> None:
+    """Await `main`, then end the background tasks; a background task that ends with an error ends `main` too.
+
+    Raises:
+        Exception: whatever `main` or a background task raised.
+    """
+    task = asyncio.ensure_future(main)
+    running: set[asyncio.Future[None]] = {task, *background}
+    try:
+        while not task.done():
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done:
+                ended.result()
+    finally:
+        for other in running:
+            other.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def serve(settings: Settings, port: int, server: HttpServer, work: Callable[[], Awaitable[None]]) -> None:
+    """Serve HTTP while `work` runs.
+
+    Raises:
+        SettingsError: the HTTP address is taken.
+    """
+    try:
+        bound = await server.start(settings.http.host, port)
+    except OSError as error:
+        raise SettingsError(
+            f"settings: http.port {port} on {settings.http.host} cannot be bound ({error.strerror}); set another port"
+        ) from None
+    log.info("http_serving", host=settings.http.host, port=bound)
+    try:
+        await work()
+    finally:
+        await server.stop()

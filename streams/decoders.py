@@ -1,0 +1,113 @@
+"""From the bytes of a record to events: one decoder per format, chosen per topic in the settings.
+
+A decoder takes value and headers and returns the envelopes in it (one record may carry a batch), or raises `DecodeError` with
+a reason of a finite set and the place of the defect, never the value. A key that stands twice in a JSON object counts with its
+last value, as JSON parsers commonly have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from hegui.rules.events import ENVELOPES, Envelope, GenerationEnvelope, IngestEnvelope
+from hegui.streams.errors import DecodeError
+
+Headers = Sequence[tuple[str, bytes]]
+Decoder = Callable[[bytes, Headers], Sequence[Envelope]]
+
+_structured: msgspec.json.Decoder[GenerationEnvelope | IngestEnvelope] = msgspec.json.Decoder(GenerationEnvelope | IngestEnvelope)
+
+
+def decode_cloudevents(value: bytes, headers: Headers) -> Sequence[Envelope]:
+    """Decode a CloudEvent 1.0 of the Kafka binding, structured or binary mode.
+
+    Structured when `content-type` begins with `application/cloudevents` or there is no `ce_type` header.
+
+    Raises:
+        DecodeError: with reason `not_json`, `wrong_encoding`, `invalid_envelope`, `unknown_type` or `invalid_data`.
+    """
+    if headers and _is_binary(headers):
+        return (_decode_binary(value, headers),)
+    try:
+        return (_structured.decode(value),)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _reason(error, value) from None
+
+
+def _is_binary(headers: Headers) -> bool:
+    binary = False
+    for name, content in headers:
+        lowered = name.lower()
+        if lowered == "content-type" and content.lower().startswith(b"application/cloudevents"):
+            return False
+        if lowered == "ce_type":
+            binary = True
+    return binary
+
+
+def _decode_binary(value: bytes, headers: Headers) -> Envelope:
+    attributes: dict[str, object] = {}
+    try:
+        for name, content in headers:
+            if name.startswith("ce_"):
+                attributes[name[3:]] = content.decode("utf-8")
+    except (UnicodeDecodeError, AttributeError):
+        raise DecodeError("wrong_encoding", f"header {name} is not UTF-8") from None
+    kind = ENVELOPES.get(str(attributes.get("type")))
+    if kind is None:
+        raise DecodeError("unknown_type", "header ce_type")
+    try:
+        data = msgspec.json.decode(value, type=_DATA[kind])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _reason(error, value, root="$.data") from None
+    try:
+        # `convert` checks and converts the attributes as the structured form would; `data` is decoded already.
+        head = msgspec.convert({**attributes, "data": data}, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise DecodeError("invalid_envelope", str(error)) from None
+    return head
+
+
+_DATA: dict[type, type] = {kind: msgspec.structs.fields(kind)[-1].type for kind in ENVELOPES.values()}
+
+
+def _reason(error: Exception, value: bytes, root: str = "$") -> DecodeError:
+    if isinstance(error, UnicodeDecodeError) or "utf-8" in str(error):
+        return DecodeError("wrong_encoding", "the value is not UTF-8")
+    if not isinstance(error, msgspec.ValidationError):
+        try:
+            value.decode("utf-8")
+        except UnicodeDecodeError:
+            return DecodeError("wrong_encoding", "the value is not UTF-8")
+        return DecodeError("not_json", "the value is not JSON")
+    # msgspec names the place and the expectation, and the value only for an unknown tag: that one is said in our words.
+    if root == "$" and "`$.type`" in str(error):
+        return DecodeError("unknown_type", "type")
+    place = str(error).partition(" - at `$")[2]
+    if root != "$" or place.startswith(".data"):
+        return DecodeError("invalid_data", _without_values(str(error)))
+    return DecodeError("invalid_envelope", _without_values(str(error)))
+
+
+def _without_values(message: str) -> str:
+    """Return a message of msgspec; the one form that quotes input (an enumeration's value) loses the quotation."""
+    if message.startswith("Invalid enum value"):
+        return "Invalid enum value" + message[message.rfind(" - at ") :]
+    return message
+
+
+DECODERS: dict[str, Decoder] = {"cloudevents": decode_cloudevents}
+"""Format in the settings to decoder."""
+
+
+def decode_lines(lines: Iterable[bytes]) -> Iterable[Envelope | DecodeError]:
+    """Decode JSON lines for offline use, one structured CloudEvent each; blank lines are passed over."""
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            yield from decode_cloudevents(line, ())
+        except DecodeError as error:
+            yield error

@@ -1,0 +1,244 @@
+"""The hot path: judges a batch of records. One synchronous function; it knows no Kafka client.
+
+`Evaluator.judge` takes raw values, headers and positions, and returns what to send and how far it came. Drivers
+(`streams/drivers/`) poll, send, and commit only what the broker acknowledged. Per event the path does: decode (1.4 us for
+1 kB), one look-up of the plan, the calls of the rules that can apply (0.1-0.2 us each), two additions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from hegui.rules.core import Outcome
+from hegui.rules.engine import Deviation, Engine, Plan
+from hegui.rules.events import STREAMS, Envelope
+from hegui.rules.violations import RECORDED, VIOLATION_TYPE, identity_uid, result_uid, violation
+from hegui.streams.dead_letters import dead_letter
+from hegui.streams.decoders import DECODERS, Decoder, Headers
+from hegui.streams.errors import DecodeError
+from hegui.streams.metrics import Tallies
+from hegui.streams.observations import Cell, Key, Source, observations
+from hegui.streams.settings import Settings
+
+Partition = tuple[str, int]
+"""Topic and partition."""
+
+DAY_MS = 86_400_000
+
+
+class Record(Protocol):
+    """What a driver hands in; aiokafka's ConsumerRecord fits."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+Destination = Literal["violations", "observations", "dead_letters"]
+
+
+class Output(NamedTuple):
+    """A record to send."""
+
+    destination: Destination
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    partition: int | None = None
+
+
+class Judgement(NamedTuple):
+    """What a batch came to."""
+
+    outputs: list[Output]
+    """Records to send, in order."""
+    positions: dict[Partition, int]
+    """Next offset per partition: may be committed once the outputs are acknowledged."""
+    oldest_ms: int | None
+    """Least broker time of the batch's records judged for the first time."""
+
+
+_VIOLATION_HEADERS = [("ce_specversion", b"1.0"), ("ce_type", VIOLATION_TYPE.encode()), ("content-type", b"application/json")]
+_encode = msgspec.json.Encoder().encode
+
+
+class Evaluator:
+    """Judges batches. Not thread-safe: one event loop, one evaluator."""
+
+    def __init__(self, settings: Settings, engine: Engine, seal: Callable[[bytes], bytes] | None = None) -> None:
+        self.engine = engine
+        self.tallies = Tallies()
+        self.sources: dict[Partition, Source] = {}
+        self._decoders: Mapping[str, Decoder] = {t.name: DECODERS[t.format] for t in settings.topics.inputs}
+        self._max_bytes = settings.evaluator.max_event_bytes
+        self._future_ms = round(settings.evaluator.max_future_seconds * 1000)
+        self._age_ms = round(settings.evaluator.max_age_days * DAY_MS)
+        self._state_partitions = settings.topics.state_partitions
+        self._partition_cache: dict[Key, int] = {}
+        self._seal = seal
+        self._facts: dict[str, dict[str, int]] = {}
+
+    def assign(self, partition: Partition, start: int, resume_at: int) -> None:
+        """Take over a source partition: records come from `start` on; those before `resume_at` were judged before."""
+        self.sources[partition] = Source(*partition, start, resume_at)
+
+    def revoke(self, partition: Partition) -> None:
+        """Give up a source partition; what it counted stays in the tallies."""
+        source = self.sources.pop(partition, None)
+        if source is not None:
+            source.tally(self.tallies, STREAMS)
+
+    def judge(self, batch: Mapping[Partition, Sequence[Record]]) -> Judgement:
+        """Judge a batch: partition to records in the order of their offsets. Never raises for what a record holds."""
+        if not self.engine.is_current():
+            self.engine = Engine(self.engine.rules, self.engine.snapshot)
+        self._facts = self.engine.snapshot.positions()
+        outputs: list[Output] = []
+        positions: dict[Partition, int] = {}
+        oldest_ms: int | None = None
+        for partition, records in batch.items():
+            source = self.sources.get(partition)
+            if source is None or not records:
+                continue
+            self._judge_partition(source, records, outputs)
+            positions[partition] = max(source.position, source.resume_at)
+            if source.position > source.resume_at and (oldest_ms is None or records[0].timestamp < oldest_ms):
+                oldest_ms = records[0].timestamp
+        return Judgement(outputs, positions, oldest_ms)
+
+    def _judge_partition(self, source: Source, records: Sequence[Record], outputs: list[Output]) -> None:
+        engine, cells, decode = self.engine, source.cells, self._decoders[source.topic]
+        evaluate, group_of = engine.evaluate, engine.group
+        future_ms, age_ms, max_bytes, resume_at = self._future_ms, self._age_ms, self._max_bytes, source.resume_at
+        block_end, watermark_ms = source.block_end, source.watermark_ms
+        for record in records:
+            offset = record.offset
+            if offset >= block_end:
+                source.watermark_ms = watermark_ms
+                source.position = block_end
+                self._end_block(source, offset, outputs)
+                cells, block_end = source.cells, source.block_end
+            value, broker_ms = record.value, record.timestamp
+            try:
+                if value is None:
+                    raise DecodeError("tombstone", "the value is null")
+                if len(value) > max_bytes:
+                    raise DecodeError("too_large", f"more than {max_bytes} bytes")
+                envelopes = decode(value, record.headers)
+            except DecodeError as error:
+                if offset >= resume_at:
+                    self._bury(source, record, error, outputs)
+                continue
+            for envelope in envelopes:
+                data = envelope.data
+                at_ms = int(envelope.time.timestamp() * 1000)
+                plan, deviations = evaluate(
+                    group_of(envelope.tenant, data.service), data, at_ms, trusted=-age_ms <= at_ms - broker_ms <= future_ms
+                )
+                cell = cells.get(plan)
+                if cell is None:
+                    cell = cells[plan] = Cell()
+                cell.count += 1
+                # An event from the future must not move time on: the broker's time is the limit.
+                seen_ms = at_ms if at_ms < broker_ms else broker_ms
+                if seen_ms > cell.last_ms:
+                    cell.last_ms = seen_ms
+                    if seen_ms > watermark_ms:
+                        watermark_ms = seen_ms
+                if offset < resume_at:
+                    cell.tallied += 1
+                if deviations is not None or envelope.revision:
+                    self._deviated(source, record, envelope, at_ms, seen_ms, cell, plan, deviations or [], outputs)
+        source.position = records[-1].offset + 1
+        source.watermark_ms = watermark_ms
+
+    def _deviated(
+        self,
+        source: Source,
+        record: Record,
+        envelope: Envelope,
+        at_ms: int,
+        seen_ms: int,
+        cell: Cell,
+        plan: Plan,
+        deviations: list[Deviation],
+        outputs: list[Output],
+    ) -> None:
+        fresh = record.offset >= source.resume_at
+        group = plan.group
+        tenant, event_source, event_id = envelope.tenant, envelope.source, envelope.id
+        recorded = False
+        failing: set[str] = set()
+        for rule, result in deviations:
+            outcome = result.outcome
+            kind = (rule, outcome)
+            cell.deviations[kind] = cell.deviations.get(kind, 0) + 1
+            if not fresh:
+                cell.tallied_deviations[kind] = cell.tallied_deviations.get(kind, 0) + 1
+            if outcome in RECORDED:
+                recorded = True
+                if outcome is not Outcome.ERROR:
+                    failing.add(rule.id)
+                    uid = result_uid(rule.id, tenant, event_source, event_id)
+                    source.failed((group.tenant, rule.id, group.label), uid, seen_ms, waived=outcome is Outcome.WAIVED)
+        if envelope.revision:
+            undecided = {rule.id for rule, result in deviations if result.outcome in {Outcome.INCONCLUSIVE, Outcome.ERROR}}
+            for rule_id in [r.id for _, r in plan.calls] + [r.id for r in plan.not_applicable]:
+                if rule_id not in failing and rule_id not in undecided:
+                    uid = result_uid(rule_id, tenant, event_source, event_id)
+                    source.corrected((group.tenant, rule_id, group.label), uid)
+        if fresh and (recorded or envelope.revision):
+            made = violation(
+                tenant=tenant,
+                source=event_source,
+                event_id=event_id,
+                revision=envelope.revision,
+                at_ms=at_ms,
+                service=group.label,
+                deviations=deviations,
+                rule_set=self.engine.rule_set,
+                policy=self.engine.snapshot.policy.version,
+                facts=self._facts,
+                position=(source.topic, source.partition, record.offset),
+            )
+            headers = [*_VIOLATION_HEADERS, ("ce_id", made.uid.encode()), ("ce_source", b"hegui")]
+            outputs.append(Output("violations", identity_uid(tenant, event_source, event_id).encode(), _encode(made), headers))
+
+    def _bury(self, source: Source, record: Record, error: DecodeError, outputs: list[Output]) -> None:
+        key = (source.topic, error.reason)
+        self.tallies.dead_letters[key] = self.tallies.dead_letters.get(key, 0) + 1
+        letter = dead_letter(source.topic, source.partition, record, error, self._seal)
+        outputs.append(Output("dead_letters", None, letter, [("content-type", b"application/json")]))
+
+    def _end_block(self, source: Source, offset: int, outputs: list[Output]) -> None:
+        source.tally(self.tallies, STREAMS)
+        outputs += self._observed(source, tick=False)
+        source.next_block(offset)
+
+    def _observed(self, source: Source, *, tick: bool) -> list[Output]:
+        key = f"{source.topic}/{source.partition}".encode()
+        made = observations(source, self._state_partitions, self._partition_cache, tick=tick)
+        return [Output("observations", key, _encode(observation), [], partition) for partition, observation in made]
+
+    def tick(self, idle: Mapping[Partition, int]) -> list[Output]:
+        """Return the observation records that are due, about once a second, and bring the tallies up to date.
+
+        Args:
+            idle: source partitions that stand at the end of their log, with the clock's time (epoch milliseconds), which
+                takes over as their watermark.
+        """
+        outputs: list[Output] = []
+        for partition, source in self.sources.items():
+            if (now_ms := idle.get(partition)) is not None:
+                source.watermark_ms = max(source.watermark_ms, now_ms)
+            source.tally(self.tallies, STREAMS)
+            outputs += self._observed(source, tick=True)
+        return outputs

@@ -1,0 +1,132 @@
+"""Fills the fact tables from compacted topics, and says how fresh they are.
+
+A table is `ready` once its reader has stood at the end of every partition; the daemon waits for that before it joins its group.
+Staleness is the time since the reader last stood at the end, not since the last change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from aiokafka import TopicPartition
+
+from hegui.rules.facts import FactStatus, FactTable, Filing, OptOut, Snapshot
+from hegui.streams.broker import reader, start_with_retry
+from hegui.streams.errors import DecodeError
+from hegui.streams.settings import Settings
+
+log = structlog.get_logger()
+
+Bury = Callable[[str, int, Any, DecodeError], None]
+"""Called for a record that is no fact: topic, partition, record, error."""
+
+
+def fact_topics(settings: Settings) -> dict[str, tuple[str, type[OptOut] | type[Filing]]]:
+    """Return fact name to (topic, record type), for the declared ones."""
+    names = {"optouts": (settings.topics.optouts, OptOut), "filings": (settings.topics.filings, Filing)}
+    return {fact: (topic, kind) for fact, (topic, kind) in names.items() if topic}  # type: ignore[misc]
+
+
+def declared_tables(settings: Settings) -> dict[str, FactTable[Any]]:
+    """Return empty tables: `loading` where the settings name a topic, else `undeclared`."""
+    declared = fact_topics(settings)
+    return {f: FactTable(FactStatus.LOADING if f in declared else FactStatus.UNDECLARED) for f in ("optouts", "filings")}
+
+
+class FactsFeed:
+    """Reads the fact topics into tables. Runs in the event loop of the evaluator, between batches."""
+
+    def __init__(self, settings: Settings, tables: dict[str, FactTable[Any]], clock: Callable[[], float], bury: Bury) -> None:
+        self.tables = tables
+        self._settings = settings
+        self._clock = clock
+        self._bury = bury
+        self._topics = fact_topics(settings)
+        self._fact_of = {topic: fact for fact, (topic, _) in self._topics.items()}
+        self._decoders = {fact: msgspec.json.Decoder(kind) for fact, (_, kind) in self._topics.items()}
+        self._at_end: dict[str, float] = dict.fromkeys(self._topics, clock())
+        self.loaded = asyncio.Event()
+        if not self._topics:
+            self.loaded.set()
+
+    def staleness_seconds(self) -> dict[str, float]:
+        """Return fact to seconds since its reader last stood at the end."""
+        now = self._clock()
+        return {fact: max(0.0, now - at) for fact, at in self._at_end.items()}
+
+    async def run(self) -> None:
+        """Read until cancelled. A broker that goes away makes the facts stale, never empty."""
+        if not self._topics:
+            return
+        consumer = reader(self._settings.kafka)
+        await start_with_retry(consumer, "facts")
+        try:
+            partitions = [
+                TopicPartition(topic, p) for topic, _ in self._topics.values() for p in sorted(await self._partitions(consumer, topic))
+            ]
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            while True:
+                await self._read_once(consumer, partitions)
+        finally:
+            await consumer.stop()
+
+    @staticmethod
+    async def _partitions(consumer: Any, topic: str) -> set[int]:
+        while not (found := consumer.partitions_for_topic(topic)):
+            await consumer._client.force_metadata_update()  # noqa: SLF001 - a consumer without subscription knows no topics yet
+            consumer._client.add_topic(topic)  # noqa: SLF001
+            await asyncio.sleep(0.1)
+        return set(found)
+
+    async def _read_once(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
+        batch = await consumer.getmany(timeout_ms=500, max_records=2000)
+        for partition, records in batch.items():
+            fact = self._fact_of[partition.topic]
+            for record in records:
+                self.take(fact, partition.topic, partition.partition, record)
+        try:
+            ends = await consumer.end_offsets(partitions)
+        except Exception as error:  # noqa: BLE001 - whatever keeps the broker from answering: the facts grow stale, an alert says so
+            log.warning("facts_end_unknown", error=type(error).__name__)
+            return
+        behind: set[str] = set()
+        for partition, end in ends.items():
+            if await consumer.position(partition) < end:
+                behind.add(self._fact_of[partition.topic])
+        for fact in self._topics:
+            if fact not in behind:
+                self.stand_at_end(fact)
+
+    def take(self, fact: str, topic: str, partition: int, record: Any) -> None:
+        """Put one record into its table; a record that is no fact is buried and changes nothing."""
+        table = self.tables[fact]
+        table.positions[partition] = record.offset + 1
+        if record.key is None:
+            self._bury(topic, partition, record, DecodeError("invalid_data", "a fact needs a key"))
+            return
+        if record.value is None:
+            table.put(record.key, None)
+            return
+        try:
+            table.put(record.key, self._decoders[fact].decode(record.value))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._bury(topic, partition, record, DecodeError("invalid_data", "not a record of " + fact))
+
+    def stand_at_end(self, fact: str) -> None:
+        """Note that the reader stands at the end of a fact's topic: the table is ready."""
+        self._at_end[fact] = self._clock()
+        if self.tables[fact].status is FactStatus.LOADING:
+            self.tables[fact].status = FactStatus.READY
+            log.info("facts_ready", fact=fact, records=len(self.tables[fact]))
+        if all(self.tables[f].status is FactStatus.READY for f in self._topics):
+            self.loaded.set()
+
+
+def snapshot_of(policy: Any, tables: dict[str, FactTable[Any]]) -> Snapshot:
+    """Return a snapshot over the live tables."""
+    return Snapshot(policy, tables["optouts"], tables["filings"])

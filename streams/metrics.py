@@ -1,0 +1,191 @@
+"""Every metric of hegui, in classes built on a given registry. No global registry.
+
+Counters are for rates and denominators, never evidence: pages come from the gauge of open issues. `labels(...).inc()` costs
+1.8 us, sixteen rule calls, so the evaluator counts in dicts and adds once a second (`EvaluatorMetrics.add`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from hegui.rules.core import Outcome, Rule
+from hegui.rules.engine import OTHER
+from hegui.rules.policy import Policy
+
+_EVALUATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+_DELAY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
+
+SERVICE_OUTCOMES = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.ERROR)
+
+
+class ProcessMetrics:
+    """What every process exposes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._info_series: set[tuple[str, ...]] = set()
+        self.lag = Gauge(
+            "compliance_consumer_lag_records", "Records behind the end of the topic", ["topic", "partition"], registry=registry
+        )
+        self.last_commit = Gauge(
+            "compliance_last_commit_timestamp_seconds", "When offsets were last committed (0: not yet)", registry=registry
+        )
+        self.readiness = Gauge("compliance_readiness", "1 when the process is ready, as /readyz", registry=registry)
+        self.dead_letters = Counter(
+            "compliance_dead_letters", "Records that could not be decoded or counted", ["topic", "reason"], registry=registry
+        )
+        self.rule_info = Gauge(
+            "compliance_rule_info", "Rules in force, to join", ["rule", "family", "severity", "stage", "clause"], registry=registry
+        )
+        self.service_info = Gauge(
+            "compliance_service_info", "Services of the policy, to join", ["tenant", "service", "team", "public_cn"], registry=registry
+        )
+        self.policy_info = Gauge("compliance_policy_info", "Policy and rules in force", ["version", "rule_set"], registry=registry)
+        self.policy_reload = Gauge(
+            "compliance_policy_last_reload_successful", "0 when the policy on disk is bad and the old one stays", registry=registry
+        )
+        self.policy_reload.set(1)
+        Gauge("compliance_build_info", "Version of hegui", ["version"], registry=registry).labels(version("hegui")).set(1)
+
+    def describe(self, policy: Policy, rules: Iterable[Rule], rule_set: str) -> None:
+        """Expose rules, services and policy; replaces what was exposed before."""
+        self.rule_info.clear()
+        self.service_info.clear()
+        self.policy_info.clear()
+        for rule in rules:
+            self.rule_info.labels(rule.id, rule.family, rule.severity, rule.stage, rule.basis[0].id).set(1)
+        for service in policy.services:
+            public = "unknown" if service.public_cn is None else str(service.public_cn).lower()
+            self.service_info.labels(service.tenant, service.name, service.team, public).set(1)
+        for tenant in {service.tenant for service in policy.services} | {"default", OTHER}:
+            self.service_info.labels(tenant, OTHER, "unassigned", "unknown").set(1)
+        self.policy_info.labels(policy.version, rule_set).set(1)
+
+
+class EvaluatorMetrics(ProcessMetrics):
+    """What an evaluator exposes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self.events = Counter("compliance_events", "Events judged", ["stream", "service"], registry=registry)
+        self.evaluations = Counter("compliance_evaluations", "Outcomes of rules", ["rule", "outcome"], registry=registry)
+        self.service_evaluations = Counter(
+            "compliance_service_evaluations",
+            "Outcomes of rules per service: failures, inconclusive and errors",
+            ["service", "rule", "outcome"],
+            registry=registry,
+        )
+        self.evaluation_seconds = Histogram(
+            "compliance_evaluation_seconds", "Time to judge one batch", buckets=_EVALUATION_BUCKETS, registry=registry
+        )
+        self.detection_delay = Histogram(
+            "compliance_detection_delay_seconds",
+            "From an event's append to the acknowledgement of its results, oldest event of each batch",
+            buckets=_DELAY_BUCKETS,
+            registry=registry,
+        )
+        self.facts_ready = Gauge("compliance_facts_ready", "1 when a fact table is ready", ["fact"], registry=registry)
+        self.facts_staleness = Gauge(
+            "compliance_facts_staleness_seconds", "Since the reader last stood at the topic's end", ["fact"], registry=registry
+        )
+        self.last_event = Gauge(
+            "compliance_last_event_timestamp_seconds", "Event time of the latest event", ["service"], registry=registry
+        )
+        self.coverage_gap = Counter(
+            "compliance_coverage_gap_records", "Input records that the log no longer had", ["topic"], registry=registry
+        )
+
+    def initialise(self, rules: Iterable[Rule], topics: Iterable[str]) -> None:
+        """Create the series whose labels are known, at 0: a counter born at 1 is invisible to `increase()`."""
+        for rule in rules:
+            for outcome in Outcome:
+                self.evaluations.labels(rule.id, outcome.value)
+        for topic in topics:
+            self.coverage_gap.labels(topic)
+            for reason in DEAD_LETTER_REASONS:
+                self.dead_letters.labels(topic, reason)
+
+    def add(self, tallies: Tallies) -> None:
+        """Add what was counted and reset it."""
+        for (stream, service), n in tallies.events.items():
+            self.events.labels(stream, service).inc(n)
+        for (service, rule, outcome), n in tallies.evaluations.items():
+            self.evaluations.labels(rule, outcome.value).inc(n)
+            if outcome in SERVICE_OUTCOMES:
+                self.service_evaluations.labels(service, rule, outcome.value).inc(n)
+        for service, at_ms in tallies.last_event_ms.items():
+            self.last_event.labels(service).set(at_ms / 1000)
+        for (topic, reason), n in tallies.dead_letters.items():
+            self.dead_letters.labels(topic, reason).inc(n)
+        tallies.clear()
+
+
+class Tallies:
+    """Plain counts between two additions to the counters."""
+
+    def __init__(self) -> None:
+        self.events: dict[tuple[str, str], int] = {}
+        self.evaluations: dict[tuple[str, str, Outcome], int] = {}
+        self.last_event_ms: dict[str, int] = {}
+        self.dead_letters: dict[tuple[str, str], int] = {}
+
+    def clear(self) -> None:
+        """Forget all counts; the latest event times stay."""
+        self.events.clear()
+        self.evaluations.clear()
+        self.dead_letters.clear()
+
+
+class StateMetrics(ProcessMetrics):
+    """What the state agents expose."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        key = ["tenant", "service", "rule"]
+        self.open_issues = Gauge("compliance_open_issues", "1 while the issue is open and not suppressed", key, registry=registry)
+        self.suppressed = Gauge("compliance_suppressed_issues", "1 while all failures of the issue are waived", key, registry=registry)
+        self.failures = Gauge("compliance_issue_failures", "Failures of the open issue", key, registry=registry)
+        self.first_failure = Gauge(
+            "compliance_issue_first_failure_timestamp_seconds", "First failure of the open issue, by event time", key, registry=registry
+        )
+        self.last_failure = Gauge(
+            "compliance_issue_last_failure_timestamp_seconds", "Last failure of the open issue, by event time", key, registry=registry
+        )
+        self.issue_info = Gauge(
+            "compliance_issue_info", "Finding and a sample violation of the open issue", [*key, "finding", "sample"], registry=registry
+        )
+        self.findings = Counter("compliance_findings", "Findings sent", ["activity"], registry=registry)
+        self.observations = Counter("compliance_observations", "Observations counted", registry=registry)
+        self.watermark = Gauge(
+            "compliance_watermark_timestamp_seconds", "Event time that all sources have reached", ["partition"], registry=registry
+        )
+        for activity in ("create", "update", "close"):
+            self.findings.labels(activity)
+
+
+DEAD_LETTER_REASONS = ("tombstone", "too_large", "not_json", "wrong_encoding", "invalid_envelope", "unknown_type", "invalid_data")
+"""Reasons of dead letters among input records."""
+
+
+def metric_names() -> frozenset[str]:
+    """Return the names of all exposed families as queries use them: counters with `_total`, histograms without suffix."""
+    names: set[str] = set()
+    for metrics in (EvaluatorMetrics(CollectorRegistry()), StateMetrics(CollectorRegistry())):
+        for family in metrics.registry.collect():
+            names.add(family.name + ("_total" if family.type == "counter" else ""))
+    return frozenset(names)
+
+
+METRIC_NAMES: frozenset[str] = metric_names()
+"""Used by the tests of dashboards and alerts."""
+
+
+def remove(gauge: Gauge, labels: Mapping[str, str]) -> None:
+    """Remove a series; nothing happens when there is none."""
+    try:
+        gauge.remove(*labels.values())
+    except KeyError:
+        return

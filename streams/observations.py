@@ -1,0 +1,209 @@
+"""Adds up what a block of source offsets showed, and makes the observation records of it.
+
+Per event it costs one dictionary look-up and two additions: counts are kept per plan (the engine's group of guard values) and
+spread over rules only when a record is made, once a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from aiokafka.partitioner import murmur2
+
+from hegui.rules.core import Outcome, Rule
+from hegui.rules.engine import Plan
+from hegui.rules.issues import issue_key
+from hegui.rules.observations import BLOCK_OFFSETS, MAX_UIDS, Observation, Sum
+from hegui.streams.metrics import Tallies
+
+Key = tuple[str, str, str]
+"""Tenant, rule, service."""
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition that Kafka's default partitioner gives a key (murmur2, as the Java client and aiokafka)."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+class Cell:
+    """Events of one plan in one block."""
+
+    __slots__ = ("count", "deviations", "last_ms", "sent", "sent_deviations", "tallied", "tallied_deviations")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last_ms = 0
+        self.deviations: dict[tuple[Rule, Outcome], int] = {}
+        self.sent = 0
+        self.sent_deviations: dict[Rule, int] = {}
+        self.tallied = 0
+        self.tallied_deviations: dict[tuple[Rule, Outcome], int] = {}
+
+
+class _Failures:
+    """Failures of one issue key in one block."""
+
+    __slots__ = ("changed", "failures", "first_ms", "last_ms", "uids", "waived")
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.waived = 0
+        self.first_ms: int | None = None
+        self.last_ms: int | None = None
+        self.uids: dict[str, bool] = {}  # uid to "still fails"; insertion order is the order of the events
+        self.changed = False
+
+
+class Source:
+    """One source partition: its current block, its progress, and how far an earlier process had come.
+
+    Events before `resume_at` were judged, recorded and counted in metrics before; they are judged again only for the sums of
+    their block.
+    """
+
+    def __init__(self, topic: str, partition: int, start: int, resume_at: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.resume_at = resume_at
+        self.position = start
+        self.watermark_ms = 0
+        self.cells: dict[Plan, Cell] = {}
+        self._failures: dict[Key, _Failures] = {}
+        self._begin(start)
+
+    def _begin(self, offset: int) -> None:
+        self.block = offset // BLOCK_OFFSETS
+        self.block_end = (self.block + 1) * BLOCK_OFFSETS
+        self.start = offset
+        self.cells = {}
+        self._failures = {}
+
+    def next_block(self, offset: int) -> None:
+        """Begin the block of `offset`; the sums of the old one must have been taken. Blocks begin at their first offset."""
+        self._begin(offset // BLOCK_OFFSETS * BLOCK_OFFSETS)
+
+    def failed(self, key: Key, uid: str, at_ms: int, *, waived: bool) -> None:
+        """Count a failure of an issue key."""
+        found = self._failures.get(key)
+        if found is None:
+            found = self._failures[key] = _Failures()
+        if waived:
+            found.waived += 1
+        else:
+            found.failures += 1
+        found.first_ms = at_ms if found.first_ms is None else min(found.first_ms, at_ms)
+        found.last_ms = at_ms if found.last_ms is None else max(found.last_ms, at_ms)
+        self._note(found, uid, still_fails=True)
+
+    def corrected(self, key: Key, uid: str) -> None:
+        """Note that a higher revision of an event no longer fails."""
+        found = self._failures.get(key)
+        if found is None:
+            found = self._failures[key] = _Failures()
+        self._note(found, uid, still_fails=False)
+
+    @staticmethod
+    def _note(found: _Failures, uid: str, *, still_fails: bool) -> None:
+        found.uids.pop(uid, None)
+        found.uids[uid] = still_fails
+        if len(found.uids) > 2 * MAX_UIDS:
+            del found.uids[next(iter(found.uids))]
+        found.changed = True
+
+    def take(self) -> dict[Key, Sum]:
+        """Return the sums that changed since the last call, within the current block."""
+        passed: dict[Key, int] = {}
+        for plan, cell in self.cells.items():
+            new = cell.count - cell.sent
+            if not new:
+                continue
+            cell.sent = cell.count
+            group = plan.group
+            deviated: dict[Rule, int] = {}
+            for (rule, _), n in cell.deviations.items():
+                deviated[rule] = deviated.get(rule, 0) + n
+            for _, rule in plan.calls:
+                if new > deviated.get(rule, 0) - cell.sent_deviations.get(rule, 0):
+                    key = (group.tenant, rule.id, group.label)
+                    passed[key] = max(passed.get(key, 0), cell.last_ms)
+            cell.sent_deviations = deviated
+        changed = {key for key, found in self._failures.items() if found.changed}
+        return {key: self._sum(key, passed.get(key)) for key in sorted(changed | passed.keys())}
+
+    def _sum(self, key: Key, last_pass_ms: int | None) -> Sum:
+        found = self._failures.get(key)
+        if found is None:
+            return Sum(*key, last_pass_ms=last_pass_ms)
+        found.changed = False
+        latest = list(islice(reversed(found.uids.items()), MAX_UIDS))[::-1]
+        return Sum(
+            *key,
+            failures=found.failures,
+            waived=found.waived,
+            first_failure_ms=found.first_ms,
+            last_failure_ms=found.last_ms,
+            last_pass_ms=last_pass_ms,
+            failed=tuple(uid for uid, fails in latest if fails),
+            corrected=tuple(uid for uid, fails in latest if not fails),
+        )
+
+    def tally(self, tallies: Tallies, stream_of: dict[type, str]) -> None:
+        """Add what was counted since the last call to the tallies: passes by subtraction, the rest per group of events."""
+        for plan, cell in self.cells.items():
+            new = cell.count - cell.tallied
+            if not new:
+                continue
+            cell.tallied = cell.count
+            service = plan.group.label
+            stream = (stream_of[plan.on], service)
+            tallies.events[stream] = tallies.events.get(stream, 0) + new
+            tallies.last_event_ms[service] = max(tallies.last_event_ms.get(service, 0), cell.last_ms)
+            evaluations = tallies.evaluations
+            deviated: dict[Rule, int] = {}
+            for (rule, outcome), n in cell.deviations.items():
+                fresh = n - cell.tallied_deviations.get((rule, outcome), 0)
+                if fresh:
+                    deviated[rule] = deviated.get(rule, 0) + fresh
+                    key = (service, rule.id, outcome)
+                    evaluations[key] = evaluations.get(key, 0) + fresh
+            cell.tallied_deviations = dict(cell.deviations)
+            for rule, outcome, n in _spread(plan, new, deviated):
+                key = (service, rule.id, outcome)
+                evaluations[key] = evaluations.get(key, 0) + n
+
+
+def _spread(plan: Plan, new: int, deviated: dict[Rule, int]) -> Iterator[tuple[Rule, Outcome, int]]:
+    for _, rule in plan.calls:
+        if (passes := new - deviated.get(rule, 0)) > 0:
+            yield rule, Outcome.PASS, passes
+    for rule, _ in plan.inconclusive:
+        yield rule, Outcome.INCONCLUSIVE, new
+    for rule in plan.not_applicable:
+        yield rule, Outcome.NOT_APPLICABLE, new
+
+
+def observations(source: Source, partitions: int, cache: dict[Key, int], *, tick: bool) -> list[tuple[int, Observation]]:
+    """Return the observation records of a source partition: (partition of the observations topic, record).
+
+    Args:
+        source: the source partition.
+        partitions: partitions of the observations topic; the partition is that of the issue key.
+        cache: key to partition, kept by the caller.
+        tick: whether partitions without changed sums get a record too, so that time passes for them.
+    """
+    by_partition: dict[int, list[Sum]] = {p: [] for p in range(partitions)} if tick else {}
+    for key, sum_ in source.take().items():
+        partition = cache.get(key)
+        if partition is None:
+            partition = cache[key] = partition_of(issue_key(*key).encode(), partitions)
+        by_partition.setdefault(partition, []).append(sum_)
+    return [
+        (
+            partition,
+            Observation(
+                source.topic, source.partition, source.block, source.start, source.position, source.watermark_ms, tuple(sums)
+            ),
+        )
+        for partition, sums in by_partition.items()
+    ]

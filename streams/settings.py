@@ -1,0 +1,320 @@
+"""Typed settings of the daemon, from a TOML file and the environment. What the deployer says of the law is the policy.
+
+Every key can be set as `HEGUI_` and its path with double underscores: `HEGUI_KAFKA__BOOTSTRAP_SERVERS`. The environment wins.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from hegui.rules.issues import Timing
+from hegui.streams.errors import SettingsError
+
+PREFIX = "HEGUI_"
+
+Seconds = Annotated[float, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Partitions = Annotated[int, Meta(ge=1, le=10_000)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class TlsSettings(_Section):
+    """TLS to the broker; paths of PEM files."""
+
+    enabled: bool = False
+    """Whether to use TLS."""
+    ca_file: str | None = None
+    """Certificate authority; the system's when absent."""
+    certificate_file: str | None = None
+    """Client certificate, for mutual TLS."""
+    key_file: str | None = None
+    """Its key."""
+
+
+class SaslSettings(_Section):
+    """SASL to the broker."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """Mechanism; none when absent."""
+    username: str | None = None
+    """User."""
+    password: str | None = None
+    """Password; better set by the environment."""
+
+
+class KafkaSettings(_Section):
+    """The broker and the group."""
+
+    bootstrap_servers: str
+    """`host:port`, several separated by commas."""
+    group_id: str = "hegui"
+    """Consumer group of the evaluators; the state agents use `<group_id>-state`."""
+    session_timeout_seconds: Seconds = 30.0
+    """After how long the group gives up a silent member."""
+    tls: TlsSettings = TlsSettings()
+    """TLS."""
+    sasl: SaslSettings = SaslSettings()
+    """SASL."""
+
+
+class InputTopic(_Section):
+    """One topic of events."""
+
+    name: str
+    """Its name."""
+    format: Literal["cloudevents"] = "cloudevents"
+    """How its records are decoded."""
+    partitions: Partitions = 4
+    """Partitions when `hegui topics create` makes it."""
+
+
+class TopicSettings(_Section):
+    """Topics. Partition counts of observations, state and findings are fixed at creation: they are checked at start."""
+
+    inputs: tuple[InputTopic, ...] = (InputTopic("compliance.generation.v1"), InputTopic("compliance.ingest.v1"))
+    """Topics of events."""
+    violations: str = "compliance.violations.v1"
+    """One record per failing event."""
+    observations: str = "compliance.observations.v1"
+    """Sums from evaluators to state agents."""
+    findings: str = "compliance.findings.v1"
+    """OCSF findings, compacted."""
+    dead_letters: str = "compliance.dead-letters.v1"
+    """Records that could not be decoded."""
+    coverage_gaps: str = "compliance.coverage-gaps.v1"
+    """Ranges of input that the log no longer had."""
+    optouts: str | None = "compliance.optouts.v1"
+    """Opt-outs, compacted; an empty text declares that there is none."""
+    filings: str | None = "compliance.filings.v1"
+    """Model filings, compacted; an empty text declares that there is none."""
+    state_partitions: Partitions = 4
+    """Partitions of observations, state and findings."""
+    output_partitions: Partitions = 4
+    """Partitions of violations and dead letters."""
+    replication_factor: Annotated[int, Meta(ge=1)] = 1
+    """Replicas of every topic made."""
+    retention_days: Annotated[int, Meta(ge=1)] = 190
+    """Retention of violations, findings' history and dead letters; the law asks logs of six months."""
+
+
+class EvaluatorSettings(_Section):
+    """The evaluator."""
+
+    start: Literal["earliest", "latest"] = "earliest"
+    """Where a new group begins. A group that has committed goes on from there, always."""
+    max_batch_records: Annotated[int, Meta(ge=1)] = 4096
+    """Most records judged at once."""
+    max_event_bytes: Annotated[int, Meta(ge=1)] = 1_048_576
+    """Larger records are dead letters."""
+    tick_seconds: Seconds = 1.0
+    """How often sums and ticks are sent."""
+    commit_seconds: Seconds = 1.0
+    """How often offsets are committed, at most."""
+    max_future_seconds: Seconds = 300.0
+    """How far an event's time may lie ahead of the broker's before it is not trusted."""
+    max_age_days: Seconds = 400.0
+    """How far it may lie behind before it is not trusted."""
+    facts_timeout_seconds: Seconds = 60.0
+    """How long to wait for the facts before joining the group; after that, rules that need them are inconclusive."""
+
+
+class IssueSettings(_Section):
+    """Issues and findings."""
+
+    quiet_seconds: Seconds = 900.0
+    """How long, by event time, a rule must pass and not fail before its issue closes."""
+    update_seconds: Seconds = 10.0
+    """Least time between two updates of one finding."""
+    pages_url: str = ""
+    """Base address of the rule pages, for links in findings."""
+
+    def timing(self) -> Timing:
+        """Return the same in milliseconds."""
+        return Timing(quiet_ms=round(self.quiet_seconds * 1000), update_ms=round(self.update_seconds * 1000))
+
+
+class HttpSettings(_Section):
+    """`/metrics`, `/livez`, `/readyz`: one port per process."""
+
+    host: str = "127.0.0.1"
+    """Address to bind."""
+    port: Port = 9464
+    """Port of the evaluator; 0 takes a free one."""
+    state_port: Port = 9465
+    """Port of the state agents; 0 takes a free one."""
+
+
+class DeadLetterSettings(_Section):
+    """Dead letters."""
+
+    public_key: str | None = None
+    """The operator's X25519 public key, Base64: payloads are sealed to it (extra `seal`). Absent: payloads are left out."""
+
+
+class WatchdogSettings(_Section):
+    """Ends a process that stands still, so that it is started again."""
+
+    stalled_seconds: Seconds = 120.0
+    """How long lag may stand with no commit moving."""
+
+
+class AlertSettings(_Section):
+    """`hegui alerts test`."""
+
+    alertmanager_url: str = "http://127.0.0.1:9093"
+    """Alertmanager's address."""
+
+
+class LogSettings(_Section):
+    """Logs, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level."""
+    format: Literal["json", "console"] = "json"
+    """JSON lines, or text for people."""
+
+
+class Settings(_Section):
+    """All settings."""
+
+    kafka: KafkaSettings
+    """The broker."""
+    policy_file: str | None = None
+    """The deployer's policy (YAML), relative to the settings file; none: an empty policy."""
+    policy_check_seconds: Seconds = 5.0
+    """How often the policy file is looked at for changes."""
+    topics: TopicSettings = TopicSettings()
+    """Topics."""
+    evaluator: EvaluatorSettings = EvaluatorSettings()
+    """The evaluator."""
+    issues: IssueSettings = IssueSettings()
+    """Issues and findings."""
+    http: HttpSettings = HttpSettings()
+    """HTTP."""
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+    """Dead letters."""
+    watchdog: WatchdogSettings = WatchdogSettings()
+    """Watchdog."""
+    alerts: AlertSettings = AlertSettings()
+    """Test page."""
+    log: LogSettings = LogSettings()
+    """Logs."""
+
+
+def load_settings(file: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of a TOML file and the environment.
+
+    Raises:
+        SettingsError: a key is missing, unknown or has a wrong value; one sentence with key, value and remedy.
+    """
+    found: dict[str, Any] = {}
+    if file is not None:
+        try:
+            found = tomllib.loads(file.read_text("utf-8"))
+        except OSError as error:
+            raise SettingsError(f"settings: {file} cannot be read ({error.strerror}); give the right path with --config") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"settings: {file} is not TOML ({error}); correct it") from None
+    found.setdefault("kafka", {})
+    _merge(found, os.environ if environment is None else environment)
+    try:
+        settings = msgspec.convert(found, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_sentence(str(error), found)) from None
+    _check(settings)
+    if file is not None and settings.policy_file and not Path(settings.policy_file).is_absolute():
+        settings = msgspec.structs.replace(settings, policy_file=str(file.resolve().parent / settings.policy_file))
+    return settings
+
+
+def _merge(found: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX):
+            continue
+        *sections, key = name[len(PREFIX) :].lower().split("__")
+        place = found
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise SettingsError(f"settings: {name} is set, but {section} is no section; remove one of the two")
+        if _is_list((*sections, key)):
+            raise SettingsError(f"settings: {name} is a list; set it in the TOML file")
+        place[key] = value
+
+
+def _is_list(path: tuple[str, ...]) -> bool:
+    struct: Any = Settings
+    for part in path:
+        hints = msgspec.structs.fields(struct) if isinstance(struct, type) and issubclass(struct, msgspec.Struct) else ()
+        struct = next((f.type for f in hints if f.name == part), None)
+    return get_origin(struct) is tuple
+
+
+def _sentence(message: str, found: dict[str, Any]) -> str:
+    problem, _, place = message.partition(" - at `$")
+    path = place.rstrip("`").lstrip(".")
+    if problem.startswith("Object missing required field"):
+        key = ".".join(filter(None, (path, problem.split("`")[1])))
+        return f"settings: {key} is not set; set it in the TOML file or as {PREFIX}{key.upper().replace('.', '__')}"
+    if problem.startswith("Object contains unknown field"):
+        key = ".".join(filter(None, (path, problem.split("`")[1])))
+        return f"settings: {key} is unknown; remove it or correct its spelling (`hegui config keys` lists them)"
+    value: Any = found
+    for part in path.replace("[", ".").replace("]", "").split("."):
+        value = value.get(part) if isinstance(value, dict) else value[int(part)] if isinstance(value, list) and part.isdigit() else None
+    shown = "***" if "password" in path else repr(value)
+    return f"settings: {path} is {shown}; {problem[0].lower() + problem[1:]}"
+
+
+def _check(settings: Settings) -> None:
+    kafka = settings.kafka
+    if not kafka.bootstrap_servers.strip():
+        raise SettingsError("settings: kafka.bootstrap_servers is empty; set it to host:port")
+    for server in kafka.bootstrap_servers.split(","):
+        if not server.strip().rpartition(":")[2].isdigit() or ":" not in server:
+            raise SettingsError(f"settings: kafka.bootstrap_servers has {server.strip()!r}; write it as host:port")
+    if kafka.sasl.mechanism and not (kafka.sasl.username and kafka.sasl.password):
+        raise SettingsError("settings: kafka.sasl.mechanism is set without username and password; set both")
+    if bool(kafka.tls.certificate_file) != bool(kafka.tls.key_file):
+        raise SettingsError("settings: kafka.tls needs certificate_file and key_file together; set both or neither")
+    for name in ("ca_file", "certificate_file", "key_file"):
+        path = getattr(kafka.tls, name)
+        if path and not Path(path).is_file():
+            raise SettingsError(f"settings: kafka.tls.{name} is {path!r}, which is no file; correct the path")
+    topics = settings.topics
+    names = [t.name for t in topics.inputs]
+    names += [topics.violations, topics.observations, topics.findings, topics.dead_letters, topics.coverage_gaps]
+    names += [name for name in (topics.optouts, topics.filings) if name]
+    if doubled := next((name for name in names if names.count(name) > 1), None):
+        raise SettingsError(f"settings: topics has {doubled!r} twice; every topic needs its own name")
+    if not topics.inputs:
+        raise SettingsError("settings: topics.inputs is empty; name at least one topic of events")
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Return every key with its default and meaning, for the settings page and `hegui config keys`."""
+    rows: list[tuple[str, str, str]] = []
+    _describe(Settings, "", rows)
+    return rows
+
+
+def _describe(struct: type[msgspec.Struct], prefix: str, rows: list[tuple[str, str, str]]) -> None:
+    from hegui.rules.documentation import field_docs
+
+    docs = field_docs(struct)
+    for field in msgspec.structs.fields(struct):
+        if isinstance(field.type, type) and issubclass(field.type, _Section):
+            _describe(field.type, f"{prefix}{field.name}.", rows)
+        else:
+            default = "required" if field.required else msgspec.json.encode(field.default).decode()
+            rows.append((prefix + field.name, default, docs.get(field.name, "")))

@@ -1,0 +1,125 @@
+"""The dashboards: the rules of grafana/dashboard-linter, and queries that parse and name only metrics that exist."""
+
+import json
+import re
+from itertools import combinations
+from typing import Any
+
+import promql_parser
+import pytest
+from hegui.streams.metrics import METRIC_NAMES
+
+from tests.alerts.rule_files import ALERTS, DASHBOARDS, PROMETHEUS_OWN, RECORDED, metrics_in, read_yaml
+
+BOARDS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((DASHBOARDS / "grafana").glob("*.json"))}
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+PANEL_TYPES = {"timeseries", "stat", "table", "bargauge"}
+BUILT_IN = {"__rate_interval": "1m", "__range": "6h", "__interval": "15s"}
+PANELS = [
+    pytest.param(board, panel, id=f"{name}: {panel['title']}")
+    for name, board in BOARDS.items()
+    for panel in board["panels"]
+]
+KNOWN = METRIC_NAMES | RECORDED | PROMETHEUS_OWN
+
+
+def variables(board: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {variable["name"]: variable for variable in board["templating"]["list"]}
+
+
+def expand(expression: str, board: dict[str, Any]) -> str:
+    """Fill in the dashboard's variables as Grafana would; an unknown variable stays and fails to parse."""
+    values = BUILT_IN | dict.fromkeys(variables(board), "x")
+    return re.sub(r"\$\{?(\w+)\}?", lambda found: values.get(found[1], found[0]), expression)
+
+
+def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
+    return all(
+        one[at] < other[at] + other[size] and other[at] < one[at] + one[size] for at, size in (("x", "w"), ("y", "h"))
+    )
+
+
+def test_the_three_dashboards_have_ids_that_alerts_link_to() -> None:
+    uids = {board["uid"] for board in BOARDS.values()}
+    assert uids == {"hegui-overview", "hegui-rule", "hegui-daemon"}
+    linked = {re.search(r"/d/([\w-]+)", alert["annotations"]["dashboard_url"])[1] for alert in ALERTS.values()}  # type: ignore[index]
+    assert linked <= uids
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_board(board: dict[str, Any]) -> None:
+    assert board["schemaVersion"] in {39, 41}
+    assert board["editable"] is False
+    assert board["description"]
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(ids) == len(set(ids))
+    assert "id" not in board
+    assert any("/dashboards/runbooks" in link["url"] for link in board["links"])
+    for annotation in board["annotations"]["list"]:
+        assert annotation["datasource"] == DATASOURCE
+        assert metrics_in(expand(annotation["expr"], board)) == {"ALERTS"}
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_board_variables(board: dict[str, Any]) -> None:
+    known = variables(board)
+    assert known["datasource"]["type"] == "datasource"
+    assert known["datasource"]["query"] == "prometheus"
+    wanted = {"job", "instance"} if board["uid"] == "hegui-daemon" else {"tenant", "service", "rule"}
+    assert set(known) == wanted | {"datasource", "runbook_base"}
+    for variable in known.values():
+        if variable["type"] == "query":
+            assert variable["datasource"] == DATASOURCE
+            assert variable["refresh"] == 2, "reload when the time range changes"
+            metric = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+            assert metric
+            assert metrics_in(expand(metric[1], board)) <= KNOWN
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_board_layout(board: dict[str, Any]) -> None:
+    places = [panel["gridPos"] for panel in board["panels"]]
+    assert all(place["x"] + place["w"] <= 24 for place in places)
+    assert not [pair for pair in combinations(places, 2) if overlap(*pair)]
+    if board["uid"] == "hegui-overview":
+        assert max(place["y"] + place["h"] for place in places) <= 20, "one screen"
+
+
+@pytest.mark.parametrize(("board", "panel"), PANELS)
+def test_panel(board: dict[str, Any], panel: dict[str, Any]) -> None:
+    assert panel["type"] in PANEL_TYPES
+    assert panel["title"]
+    assert panel["description"].endswith(".")
+    assert panel["datasource"] == DATASOURCE
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    references = [target["refId"] for target in panel["targets"]]
+    assert len(references) == len(set(references)) > 0
+    for target in panel["targets"]:
+        assert target["datasource"] == DATASOURCE
+        expression = target["expr"]
+        promql_parser.parse(expand(expression, board))
+        found = metrics_in(expand(expression, board))
+        assert found, expression
+        assert found <= KNOWN
+        windows = re.findall(r"\[([^\]]+)\]", expression)
+        assert set(windows) <= {"$__rate_interval", "$__range"}
+        assert all("$__rate_interval" in part for part in re.findall(r"\bi?rate\([^\]]+\]", expression))
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_links_stay_inside_or_go_to_runbooks(board: dict[str, Any]) -> None:
+    uids = {other["uid"] for other in BOARDS.values()}
+    for url in re.findall(r'"url": "([^"]+)"', json.dumps(board)):
+        inside = re.match(r"/d/([\w-]+)", url)
+        assert url.startswith("${runbook_base:raw}/") or (inside and inside[1] in uids), url
+
+
+def test_provisioning() -> None:
+    sources = read_yaml(DASHBOARDS / "provisioning" / "datasources" / "datasources.yml")["datasources"]
+    by_uid = {source["uid"]: source for source in sources}
+    assert set(by_uid) == {"prometheus", "alertmanager"}
+    assert by_uid["prometheus"]["jsonData"]["alertmanagerUid"] == "alertmanager"
+    scrape = read_yaml(DASHBOARDS / "prometheus" / "prometheus.yml")["global"]["scrape_interval"]
+    assert by_uid["prometheus"]["jsonData"]["timeInterval"] == scrape
+    providers = read_yaml(DASHBOARDS / "provisioning" / "dashboards" / "dashboards.yml")["providers"]
+    assert [provider["options"]["path"] for provider in providers] == ["/var/lib/grafana/dashboards"]

@@ -1,0 +1,1 @@
+"""Real servers for the tests: Kafka, Prometheus, Alertmanager, a webhook receiver."""
