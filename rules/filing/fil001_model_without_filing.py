@@ -3,6 +3,7 @@
 from hegui.rules import law
 from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.events import GenerationEvent, ModelReference
+from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts, Filing
 
 _OTHER = ModelReference(id="model-b")
@@ -47,5 +48,5 @@ def model_without_filing(event: GenerationEvent, facts: Facts) -> Result:
     if event.model is None:
         return inconclusive("model")
     if facts.filing(event.model.id) is None:
-        return fail("the model has no filing in force", model=event.model.id)
+        return fail("the model has no filing in force", model=Code(event.model.id))
     return PASS

@@ -4,6 +4,7 @@ from hegui.rules import law
 from hegui.rules.cases import BASE_AT_MS, PERSON
 from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.events import GenerationEvent
+from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts, OptOut
 
 _NO = OptOut("user", PERSON, "deny", BASE_AT_MS - 1000)
@@ -43,4 +44,4 @@ def opted_out_conversation_used(event: GenerationEvent, facts: Facts) -> Result:
     refusal = facts.opted_out("user", event.user_key, grace_ms=facts.policy.opt_out_grace_seconds * 1000)
     if refusal is None:
         return PASS
-    return fail("the user had refused training", refused_at_ms=refusal.observed_at_ms, registry=refusal.source)
+    return fail("the user had refused training", refused_at_ms=refusal.observed_at_ms, registry=Code(refusal.source))

@@ -1,0 +1,181 @@
+"""The Faust application of the state agents, built by a factory; nothing is made at import.
+
+Faust is used under the conditions that its kill test set (streams/adr/0005): at-least-once, the mended transport, state
+that is idempotent by construction, no windows, no table writes in timers, concurrency 1, and an agent body that lets nothing
+escape: an exception in it would acknowledge the event.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from tempfile import mkdtemp
+from typing import Any
+
+import faust
+import msgspec
+import structlog
+from aiokafka import TopicPartition
+
+from hegui.rules.observations import Observation
+from hegui.streams.broker import reader, tls_context
+from hegui.streams.settings import Settings
+from hegui.streams.state.consumer import use_mended_transport
+from hegui.streams.state.issues import PROGRESS, IssueKeeper
+from hegui.streams.topics import changelog_name
+
+log = structlog.get_logger()
+
+EXIT_STATE = 75
+"""Exit code when the state agent must start anew (EX_TEMPFAIL): what it did not commit is read again."""
+
+Quit = Callable[[str, str], None]
+
+
+def quit_process(event: str, reason: str) -> None:
+    """End the process at once, uncommitted: the only safe way out of an agent body."""
+    log.critical(event, reason=reason)
+    os._exit(EXIT_STATE)
+
+
+class _SendErrors(faust.Sensor):  # type: ignore[misc]
+    def on_send_error(self, producer: Any, exc: BaseException, state: Any) -> None:  # noqa: ARG002 - Faust's signature
+        quit_process("state_send_refused", type(exc).__name__)
+
+
+def state_group(settings: Settings) -> str:
+    """Return the consumer group of the state agents."""
+    return f"{settings.kafka.group_id}-state"
+
+
+def build_app(settings: Settings, keeper: IssueKeeper, bury: Callable[[int, int, bytes | None], Any], leave: Quit = quit_process) -> faust.App:
+    """Return the application with its one table and agent.
+
+    Args:
+        settings: the settings.
+        keeper: holds the issues; the table is its memory across restarts.
+        bury: awaitable that sends a dead letter for a record that is no observation: partition, offset, value.
+        leave: ends the process; replaced in tests.
+    """
+    partitions = settings.topics.state_partitions
+    session = settings.kafka.session_timeout_seconds
+    app = faust.App(
+        state_group(settings),
+        env={},  # else environment variables of Faust's own names would override what stands here
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings),
+        autodiscover=False,
+        origin=None,
+        store="memory://",
+        datadir=mkdtemp(prefix="hegui-state-"),
+        processing_guarantee="at_least_once",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,  # `hegui topics create` makes them; the start checks them
+        topic_partitions=partitions,
+        table_standby_replicas=0,
+        reply_create_topic=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 10,
+        broker_request_timeout=max(30.0, session + 5),
+        broker_rebalance_timeout=60.0,
+        broker_max_poll_records=500,
+        broker_max_poll_interval=300.0,
+        broker_commit_interval=1.0,
+        broker_commit_every=1000,
+        producer_acks=-1,
+        producer_request_timeout=30.0,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=1000,
+        agent_supervisor="mode.CrashingSupervisor",
+    )
+    use_mended_transport(app)
+    app.sensors.add(_SendErrors())
+    # The changelog's name is fixed by group and table name; `streams.topics` knows it too.
+    table = app.Table("issues", key_type=bytes, value_type=bytes, partitions=partitions)
+    if table.changelog_topic_name != changelog_name(settings):
+        raise RuntimeError(f"changelog {table.changelog_topic_name} is not {changelog_name(settings)}")
+    observations = app.topic(settings.topics.observations, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    findings = app.topic(settings.topics.findings, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    decoder = msgspec.json.Decoder(Observation)
+
+    @table.on_recover
+    async def recovered() -> None:
+        owned = {tp.partition for tp in app.tables.recovery.active_tps}
+        # What belongs to others now is dropped from memory without a tombstone in the changelog.
+        for key in [key for key in table.data.data if _partition(key, partitions) not in owned]:
+            table.data.data.pop(key)
+        keeper.load(table.data.data, owned)
+        log.info("state_recovered", partitions=sorted(owned), issues=sum(len(i) for i in keeper.issues.values()))
+
+    @app.on_partitions_revoked.connect
+    async def revoked(_: Any, partitions_revoked: Any = (), **given: Any) -> None:
+        gone = partitions_revoked or given.get("revoked", ())
+        keeper.release({tp.partition for tp in gone if tp.topic == settings.topics.observations})
+
+    async def count(event: Any) -> None:
+        message = event.message
+        partition, offset = message.partition, message.offset
+        last = keeper.progress[partition].last_offset
+        if offset > last + 1:
+            await _explain_gap(settings, partition, last + 1, offset, leave)
+        try:
+            observation = decoder.decode(event.value)
+        except (msgspec.DecodeError, TypeError):
+            await bury(partition, offset, event.value)
+            table[PROGRESS + str(partition).encode()] = msgspec.json.encode(keeper.skip(partition, offset))
+            return
+        step = keeper.step(partition, offset, round(message.timestamp * 1000), observation)
+        # Findings first, acknowledged; then the table. A crash in between sends the same findings again, by the same uids.
+        sent = [await findings.send(key=key, value=value, headers=headers, force=True) for key, value, headers in step.findings]
+        for acknowledgement in sent:
+            await acknowledgement
+        for key, value in step.writes.items():
+            table[key] = value
+        keeper.sent(step.reports)
+
+    @app.agent(observations, concurrency=1, name="issues")
+    async def issues(stream: Any) -> None:
+        async for event in stream.events():
+            try:
+                await count(event)
+            except BaseException as error:  # noqa: BLE001 - CancelledError too: Faust would acknowledge and commit the event
+                if app.should_stop or app.rebalancing:
+                    raise
+                leave("state_step_failed", f"{type(error).__name__} at partition {event.message.partition} offset {event.message.offset}")
+
+    return app
+
+
+def _partition(key: bytes, partitions: int) -> int:
+    from hegui.streams.observations import partition_of
+
+    return int(key[len(PROGRESS) :]) if key.startswith(PROGRESS) else partition_of(key, partitions)
+
+
+async def _explain_gap(settings: Settings, partition: int, expected: int, found: int, leave: Quit) -> None:
+    """Leave the process unless the log itself has no record between `expected` and `found` (retention, transaction markers)."""
+    consumer = reader(settings.kafka)
+    await consumer.start()
+    try:
+        source = TopicPartition(settings.topics.observations, partition)
+        consumer.assign([source])
+        beginning = (await consumer.beginning_offsets([source]))[source]
+        consumer.seek(source, max(expected, beginning))
+        first = (await consumer.getone(source)).offset
+    finally:
+        await consumer.stop()
+    if first < found:
+        leave("state_input_skipped", f"partition {partition} went from {expected} to {found}, the log has {first}")
+        return
+    log.warning("observations_gap", partition=partition, expected=expected, found=found)
+
+
+def _credentials(settings: Settings) -> Any:
+    sasl, context = settings.kafka.sasl, tls_context(settings.kafka)
+    if sasl.mechanism:
+        return faust.SASLCredentials(mechanism=sasl.mechanism, username=sasl.username, password=sasl.password, ssl_context=context)
+    return faust.SSLCredentials(context=context) if context is not None else None

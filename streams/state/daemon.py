@@ -1,0 +1,126 @@
+"""Runs the state role: embeds the Faust application in our own loop, with one HTTP port and a watchdog."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from prometheus_client import CollectorRegistry
+
+from hegui.rules.catalog import find_rules
+from hegui.rules.engine import rule_set_hash
+from hegui.streams.broker import producer, start_with_retry
+from hegui.streams.daemon import serve, wait_for_topics, watch_policy
+from hegui.streams.dead_letters import DeadLetter
+from hegui.streams.http import Check, HttpServer, failing
+from hegui.streams.metrics import StateMetrics
+from hegui.streams.policy_file import load_policy
+from hegui.streams.settings import Settings
+from hegui.streams.state.app import build_app, quit_process
+from hegui.streams.state.issues import IssueKeeper
+from hegui.streams.watchdog import Progress, watch
+
+log = structlog.get_logger()
+
+
+async def run_state(settings: Settings, stop: asyncio.Event) -> None:
+    """Run the state role until `stop` is set.
+
+    Raises:
+        SettingsError: the policy is bad. TopicError: the topics do not fit.
+    """
+    policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
+    metrics = StateMetrics(CollectorRegistry())
+    keeper = IssueKeeper(
+        settings.topics.state_partitions, settings.issues.timing(), metrics, version=version("hegui"), pages=settings.issues.pages_url
+    )
+
+    def swap(policy: Any, rules: Any) -> str:
+        rule_set = rule_set_hash(rules)
+        keeper.use(policy, rules, find_rules(), rule_set)
+        return rule_set
+
+    metrics.describe(policy, rules, swap(policy, rules))
+    progress = Progress()
+    started: dict[str, Any] = {}
+    limit = settings.watchdog.stalled_seconds
+
+    def ready() -> str | None:
+        app = started.get("app")
+        if app is None:
+            return "not started"
+        if not app.tables.recovery.completed.is_set() or app.rebalancing:
+            return "recovering the table"
+        return None
+
+    checks: dict[str, Check] = {
+        "loop": lambda: None if progress.alive_seconds() < limit else "the loop stands still",
+        "state": ready,
+    }
+
+    async def work() -> None:
+        await wait_for_topics(settings, stop)
+        if stop.is_set():
+            return
+        letters = producer(settings.kafka)
+        await start_with_retry(letters, "dead_letters")
+
+        async def bury(partition: int, offset: int, value: bytes | None) -> None:
+            topic = settings.topics.observations
+            metrics.dead_letters.labels(topic, "invalid_data").inc()
+            digest = None if value is None else hashlib.sha256(value).hexdigest()
+            letter = DeadLetter(topic, partition, offset, 0, "invalid_data", "not an observation", len(value or b""), digest)
+            await letters.send_and_wait(settings.topics.dead_letters, msgspec.json.encode(letter))
+
+        app = build_app(settings, keeper, bury)
+        done = watch(progress, limit)
+        watching = asyncio.ensure_future(watch_policy(settings, metrics, swap))
+        try:
+            await app.start()
+            started["app"] = app
+            await _until_stopped(app, settings, metrics, progress, stop)
+        finally:
+            done.set()
+            watching.cancel()
+            started.clear()
+            await app.stop()
+            await letters.stop()
+
+    def before_scrape() -> None:
+        metrics.readiness.set(0 if failing(checks) else 1)
+
+    server = HttpServer(metrics.registry, {"loop": checks["loop"]}, checks, before_scrape)
+    await serve(settings, settings.http.state_port, server, work)
+
+
+async def _until_stopped(app: Any, settings: Settings, metrics: StateMetrics, progress: Progress, stop: asyncio.Event) -> None:
+    """Report progress and lag until `stop` is set; leave the process when Faust crashed."""
+    topic = settings.topics.observations
+    committed: dict[Any, int] = {}
+    while not stop.is_set():
+        if app.crashed:
+            quit_process("state_crashed", type(app.crash_reason).__name__)
+        ends = app.monitor.tp_end_offsets
+        now = {tp: offset for tp, offset in app.monitor.tp_committed_offsets.items() if tp.topic == topic}
+        if any(offset > committed.get(tp, -1) for tp, offset in now.items()):
+            progress.committed()
+            metrics.last_commit.set_to_current_time()
+        committed = dict(now)
+        lag = 0
+        metrics.lag.clear()
+        for tp in app.consumer.assignment():
+            if tp.topic == topic and tp in ends:
+                behind = max(0, ends[tp] - max(now.get(tp, 0), 0))
+                metrics.lag.labels(topic, str(tp.partition)).set(behind)
+                lag += behind
+        progress.lag(lag)
+        progress.alive()
+        try:
+            await asyncio.wait_for(stop.wait(), 0.5)
+        except TimeoutError:
+            continue

@@ -1,0 +1,221 @@
+"""The issue keeper: applies `rules.issues` to the observations of each partition, and says what to store and to send.
+
+It knows nothing of Faust: `streams.state.app` stores and sends. Holds, per partition of the observations topic, the issues,
+how far each source has come, and the next offset. Not thread-safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from hegui.rules.core import Rule, Stage
+from hegui.rules.findings import FINDING_TYPE, finding
+from hegui.rules.issues import Issue, Report, Timing, advance, issue_key, observe
+from hegui.rules.observations import Observation
+from hegui.rules.policy import Policy
+from hegui.streams.metrics import StateMetrics
+from hegui.streams.observations import partition_of
+
+PROGRESS = b"\x00progress/"
+"""Prefix of the table key that holds a partition's progress; no issue key begins with a zero byte."""
+
+
+class Progress(msgspec.Struct):
+    """How far one partition of the observations topic has come."""
+
+    last_offset: int = -1
+    """Offset of the last observation counted."""
+    watermarks: dict[str, int] = {}
+    """Source partition to the event time it has reached, epoch milliseconds."""
+
+    @property
+    def watermark_ms(self) -> int:
+        """Event time that all known sources have reached; 0 before any."""
+        return min(self.watermarks.values(), default=0)
+
+
+class Step(msgspec.Struct):
+    """What one observation leads to: findings to send first, then table writes."""
+
+    findings: list[tuple[bytes, bytes, dict[str, bytes]]]
+    """Key, value, headers."""
+    reports: list[Report]
+    """The same, as reports."""
+    writes: dict[bytes, bytes]
+    """Table key to value."""
+
+
+class IssueKeeper:
+    """The issues of the partitions that this process owns."""
+
+    def __init__(self, partitions: int, timing: Timing, metrics: StateMetrics, *, version: str, pages: str = "") -> None:
+        self.issues: dict[int, dict[str, Issue]] = {}
+        self.progress: dict[int, Progress] = {}
+        self._partitions = partitions
+        self._timing = timing
+        self._metrics = metrics
+        self._version = version
+        self._pages = pages
+        self._rules: Mapping[str, Rule] = {}
+        self._policy = Policy(version="none")
+        self._rule_set = ""
+        self._teams: Mapping[tuple[str, str], str] = {}
+        self._exposed: dict[str, tuple[str, str]] = {}
+
+    def use(self, policy: Policy, rules: Iterable[Rule], known: Iterable[Rule], rule_set: str) -> None:
+        """Take a policy and its rules for the findings to come; `known` are all installed rules, selected or not."""
+        self._policy = policy
+        self._rules = {rule.id: rule for rule in (*known, *rules)}
+        self._rule_set = rule_set
+        self._teams = {(s.tenant, s.name): s.team for s in policy.services}
+
+    def load(self, table: Mapping[bytes, bytes], owned: Iterable[int]) -> None:
+        """Take over the owned partitions from a recovered table; give up all others."""
+        self.release(self.issues.keys() - set(owned))
+        for partition in owned:
+            self.issues[partition] = {}
+            self.progress[partition] = Progress()
+        for key, value in table.items():
+            if key.startswith(PROGRESS):
+                partition = int(key[len(PROGRESS) :])
+                if partition in self.progress:
+                    self.progress[partition] = msgspec.json.decode(value, type=Progress)
+            elif (partition := partition_of(key, self._partitions)) in self.issues:
+                issue = msgspec.json.decode(value, type=Issue)
+                self.issues[partition][issue.key] = issue
+        for issue in self.open():
+            self._expose(issue)
+
+    def release(self, partitions: Iterable[int]) -> None:
+        """Give up partitions: their gauges vanish, so that sums over processes never count an issue twice."""
+        for partition in list(partitions):
+            for issue in self.issues.pop(partition, {}).values():
+                self._hide(issue)
+            self.progress.pop(partition, None)
+            for labels in _samples(self._metrics.watermark):
+                if labels["partition"] == str(partition):
+                    self._metrics.watermark.remove(str(partition))
+
+    def open(self) -> Iterator[Issue]:
+        """Iterate over the issues that are not closed."""
+        for issues in self.issues.values():
+            yield from (issue for issue in issues.values() if issue.status != "closed")
+
+    def step(self, partition: int, offset: int, at_ms: int, observation: Observation) -> Step:
+        """Count one observation; the caller sends the findings, waits for them, and then stores the writes.
+
+        Args:
+            partition: partition of the observations topic.
+            offset: its offset.
+            at_ms: the broker's time of the record.
+            observation: the record.
+        """
+        issues, progress = self.issues[partition], self.progress[partition]
+        reached = max(progress.watermarks.get(observation.source, 0), observation.watermark_ms)
+        progress.watermarks[observation.source] = reached
+        progress.last_offset = max(progress.last_offset, offset)
+        watermark_ms = progress.watermark_ms
+        reports: list[Report] = []
+        writes: dict[bytes, bytes] = {}
+        for sum_ in observation.sums:
+            key = issue_key(sum_.tenant, sum_.rule, sum_.service)
+            before = issues.get(key)
+            after, made = observe(before, observation, sum_, watermark_ms=watermark_ms, at_ms=at_ms, timing=self._timing)
+            reports += made
+            if after is not None and after is not before:
+                issues[key] = after
+                writes[key.encode()] = msgspec.json.encode(after)
+        for key, issue in issues.items():
+            if issue.status == "closed":
+                continue
+            after, made = advance(issue, watermark_ms=watermark_ms, at_ms=at_ms, timing=self._timing)
+            if after is not issue:
+                issues[key] = after
+                writes[key.encode()] = msgspec.json.encode(after)
+                reports += made
+        for key_bytes in writes:
+            self._expose(issues[key_bytes.decode()])
+        self._metrics.observations.inc()
+        self._metrics.watermark.labels(str(partition)).set(watermark_ms / 1000)
+        writes[PROGRESS + str(partition).encode()] = msgspec.json.encode(progress)
+        return Step([self._finding(report) for report in reports], reports, writes)
+
+    def skip(self, partition: int, offset: int) -> Progress:
+        """Pass over a record that is no observation; return the progress to store."""
+        progress = self.progress[partition]
+        progress.last_offset = max(progress.last_offset, offset)
+        return progress
+
+    def sent(self, reports: Iterable[Report]) -> None:
+        """Count findings that the broker acknowledged."""
+        for report in reports:
+            self._metrics.findings.labels(report.activity).inc()
+
+    def _finding(self, report: Report) -> tuple[bytes, bytes, dict[str, bytes]]:
+        issue = report.issue
+        made = finding(
+            report,
+            self._rules.get(issue.rule) or _not_installed(issue.rule, next(iter(self._rules.values()))),
+            rule_set=self._rule_set,
+            policy=self._policy.version,
+            team=self._teams.get((issue.tenant, issue.service)),
+            product_version=self._version,
+            pages=self._pages,
+        )
+        headers = {
+            "ce_specversion": b"1.0",
+            "ce_type": FINDING_TYPE.encode(),
+            "ce_source": b"hegui",
+            "ce_id": f"{issue.finding_uid}-{report.activity}-{report.at_ms}".encode(),
+            "content-type": b"application/json",
+        }
+        return issue.finding_uid.encode(), msgspec.json.encode(made), headers
+
+    def _expose(self, issue: Issue) -> None:
+        metrics, labels = self._metrics, (issue.tenant, issue.service, issue.rule)
+        if issue.status == "closed":
+            self._hide(issue)
+            return
+        (metrics.open_issues if issue.status == "open" else metrics.suppressed).labels(*labels).set(1)
+        _drop(metrics.suppressed if issue.status == "open" else metrics.open_issues, labels)
+        metrics.failures.labels(*labels).set(issue.failures + issue.waived)
+        metrics.first_failure.labels(*labels).set(issue.first_failure_ms / 1000)
+        metrics.last_failure.labels(*labels).set(issue.last_failure_ms / 1000)
+        sample = issue.samples[0] if issue.samples else ""
+        info = self._exposed.get(issue.key)
+        if info is None or info[0] != issue.finding_uid:
+            # One series per issue and episode: the sample stays the one of the first report.
+            if info is not None:
+                _drop(metrics.issue_info, (*labels, *info))
+            self._exposed[issue.key] = (issue.finding_uid, sample)
+            metrics.issue_info.labels(*labels, issue.finding_uid, sample).set(1)
+
+    def _hide(self, issue: Issue) -> None:
+        metrics, labels = self._metrics, (issue.tenant, issue.service, issue.rule)
+        for gauge in (metrics.open_issues, metrics.suppressed, metrics.failures, metrics.first_failure, metrics.last_failure):
+            _drop(gauge, labels)
+        info = self._exposed.pop(issue.key, None)
+        if info is not None:
+            _drop(metrics.issue_info, (*labels, *info))
+
+
+def _drop(gauge: Any, labels: tuple[str, ...]) -> None:
+    if any(tuple(found[name] for name in gauge._labelnames) == labels for found in _samples(gauge)):  # noqa: SLF001
+        gauge.remove(*labels)
+
+
+def _samples(gauge: Any) -> list[dict[str, str]]:
+    return [sample.labels for family in gauge.collect() for sample in family.samples]
+
+
+_SANDBOX: Stage = "sandbox"
+
+
+def _not_installed(rule_id: str, like: Rule) -> Rule:
+    """Return a stand-in for a rule whose pack was removed while its issue is open: the issue can still close."""
+    from dataclasses import replace
+
+    return replace(like, id=rule_id, title=f"{rule_id} (not installed)", title_zh=rule_id, family="unknown", severity="low", stage=_SANDBOX, basis=())
