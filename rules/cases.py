@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-
 from hegui.rules.core import Case, Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import (
@@ -72,12 +71,21 @@ BASE_POLICY = Policy(
     version="cases",
     services=(
         Service(
-            name="svc", team="images", public_cn=True, role="generator", entity="company", provider_code="001191440300708461136T1XGW3"
+            name="svc",
+            team="images",
+            public_cn=True,
+            role="generator",
+            entity="company",
+            provider_code="001191440300708461136T1XGW3",
         ),
         Service(name="pipeline", team="data", public_cn=False, entity="company"),
     ),
     entities=(Entity(name="company", critical_infrastructure=False, many_persons=False),),
-    filings=(ModelFiling(model="model-a", number="Beijing-0001", valid_from=datetime.fromisoformat("2023-09-01T00:00:00+08:00")),),
+    filings=(
+        ModelFiling(
+            model="model-a", number="Beijing-0001", valid_from=datetime.fromisoformat("2023-09-01T00:00:00+08:00")
+        ),
+    ),
 )
 
 BASES: dict[type, Event] = {GenerationEvent: BASE_GENERATION, IngestEvent: BASE_INGEST}

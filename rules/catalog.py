@@ -33,7 +33,9 @@ def find_rules() -> tuple[Rule, ...]:
     rules = [rule for family in FAMILIES for rule in _of_package(f"{package.__name__}.{family}")]
     for rule in rules:
         if not rule.id.startswith(FAMILIES[rule.family]):
-            raise RuleError(f"rule {rule.id} lies in the family {rule.family}; its id must begin with {FAMILIES[rule.family]}")
+            raise RuleError(
+                f"rule {rule.id} lies in the family {rule.family}; its id must begin with {FAMILIES[rule.family]}"
+            )
     for entry in entry_points(group="hegui.rules"):
         loaded = entry.load()
         rules.extend(_of_package(loaded.__name__) if isinstance(loaded, ModuleType) else loaded())

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
-
 from hegui.rules.evidence import EvidenceValue, safe
 from hegui.rules.law import Clause
 
@@ -63,7 +62,9 @@ def fail(reason: str, **evidence: object) -> Result:
 
 def inconclusive(*missing: str) -> Result:
     """Return "cannot be decided": the named fields or facts are absent. Never a silent pass."""
-    return Result(Outcome.INCONCLUSIVE, "cannot be decided without " + ", ".join(missing), {"missing": ", ".join(missing)})
+    return Result(
+        Outcome.INCONCLUSIVE, "cannot be decided without " + ", ".join(missing), {"missing": ", ".join(missing)}
+    )
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -126,7 +127,7 @@ class Rule:
     def module_sha256(self) -> str:
         """Hash of the rule's source file: part of the rule-set hash that every result carries."""
         source = inspect.getsourcefile(self.check)
-        body = Path(source).read_bytes() if source and Path(source).exists() else self.check.__code__.co_code  # type: ignore[attr-defined]
+        body = Path(source).read_bytes() if source and Path(source).exists() else self.check.__code__.co_code
         return hashlib.sha256(body).hexdigest()
 
     def clauses_at(self, at_ms: int) -> tuple[Clause, ...]:
@@ -170,7 +171,10 @@ def rule(
         where = f"{check.__module__}.{check.__name__}: rule {rule_id}"
         doc = inspect.cleandoc(check.__doc__ or "")
         wanted = [
-            (bool(re.fullmatch(r"[A-Z]{3}[0-9]{3}", rule_id)), "needs an id of three capitals and three digits, as LBL001"),
+            (
+                bool(re.fullmatch(r"[A-Z]{3}[0-9]{3}", rule_id)),
+                "needs an id of three capitals and three digits, as LBL001",
+            ),
             (severity in get_args(Severity), f"severity {severity!r} is not one of {', '.join(get_args(Severity))}"),
             (stage in get_args(Stage), f"stage {stage!r} is not one of {', '.join(get_args(Stage))}"),
             (bool(basis), "needs at least one clause of hegui.rules.law as basis"),
@@ -184,7 +188,10 @@ def rule(
             ),
             (len({c.name for c in cases}) == len(cases), "has two cases of one name; give each its own"),
             (bool(zh), "needs its title in Chinese (zh=...)"),
-            ("Why:" in doc and "When it fires:" in doc, "needs a docstring with a first line, `Why:` and `When it fires:`"),
+            (
+                "Why:" in doc and "When it fires:" in doc,
+                "needs a docstring with a first line, `Why:` and `When it fires:`",
+            ),
             (all(n in get_args(FactName) for n in needs), f"needs= knows only {', '.join(get_args(FactName))}"),
         ]
         for holds, sentence in wanted:
@@ -223,7 +230,9 @@ def _check_guards(where: str, on: type, when: Mapping[str, frozenset[object] | s
         if guard not in known:
             raise RuleError(f"{where} has no guard {guard!r}; {on.__name__} knows {', '.join(known)}")
         if strange := set(values) - known[guard]:
-            raise RuleError(f"{where} guard {guard} cannot be {sorted(map(str, strange))}; it is one of {sorted(map(str, known[guard]))}")
+            raise RuleError(
+                f"{where} guard {guard} cannot be {sorted(map(str, strange))}; it is one of {sorted(map(str, known[guard]))}"
+            )
 
 
 def _check_changes(where: str, on: type, cases: tuple[Case, ...]) -> None:

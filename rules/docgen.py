@@ -28,9 +28,17 @@ def page(rule: Rule) -> str:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {c.id} | {c.instrument}（{c.instrument_zh}） | {c.in_force_from} | {c.confidence} | <{c.source}> |" for c in rule.basis
+        f"| {c.id} | {c.instrument}（{c.instrument_zh}） | {c.in_force_from} | {c.confidence} | <{c.source}> |"
+        for c in rule.basis
     ]
-    lines += ["", "Events before the earliest of these days are `not_applicable`.", "", "## Why", "", sections.get("Why", "")]
+    lines += [
+        "",
+        "Events before the earliest of these days are `not_applicable`.",
+        "",
+        "## Why",
+        "",
+        sections.get("Why", ""),
+    ]
     if rule.when or rule.needs:
         lines += ["", "## When it applies", ""]
         lines += [f"- `{guard}` is {_values(values)}" for guard, values in rule.when.items()]
@@ -41,19 +49,25 @@ def page(rule: Rule) -> str:
         lines += ["", "## False positives", "", sections["False positives"]]
     lines += ["", "## Cases", "", "| case | outcome |", "|---|---|"]
     order = list(Outcome)
-    lines += [f"| {case.name} | `{case.outcome}` |" for case in sorted(rule.cases, key=lambda c: order.index(c.outcome))]
+    lines += [
+        f"| {case.name} | `{case.outcome}` |" for case in sorted(rule.cases, key=lambda c: order.index(c.outcome))
+    ]
     return "\n".join(lines) + "\n"
 
 
 def index(rules: Iterable[Rule]) -> str:
     """Return the Markdown table of all rules."""
     lines = ["# Rules", "", "| rule | title | 标题 | family | severity | stage |", "|---|---|---|---|---|---|"]
-    lines += [f"| [{r.id}]({r.id}.md) | {r.title} | {r.title_zh} | {r.family} | {r.severity} | {r.stage} |" for r in rules]
+    lines += [
+        f"| [{r.id}]({r.id}.md) | {r.title} | {r.title_zh} | {r.family} | {r.severity} | {r.stage} |" for r in rules
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _values(values: Iterable[object]) -> str:
-    return " or ".join(f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in sorted(values, key=str))
+    return " or ".join(
+        f"`{str(value).lower() if isinstance(value, bool) else value}`" for value in sorted(values, key=str)
+    )
 
 
 def _sections(doc: str) -> dict[str, str]:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-
 from hegui.rules.core import NOT_APPLICABLE, PASS, Check, Outcome, Result, Rule, inconclusive
 from hegui.rules.events import Event
 from hegui.rules.evidence import Code
@@ -95,7 +94,9 @@ class Engine:
         self._latest_boundary = self._boundaries[-1] if self._boundaries else 0
         self._waivers = _index(snapshot.policy.waivers)
         self._groups = {key: Group(key[0], key[1], service) for key, service in snapshot.services.items()}
-        self._others = {tenant: Group(tenant, OTHER, None) for tenant in {t for t, _ in snapshot.services} | {"default", OTHER}}
+        self._others = {
+            tenant: Group(tenant, OTHER, None) for tenant in {t for t, _ in snapshot.services} | {"default", OTHER}
+        }
 
     def is_current(self) -> bool:
         """Tell whether the readiness of the facts is still that for which the plans were made."""
@@ -117,7 +118,9 @@ class Engine:
         """Return the facts as of `at_ms` for a group."""
         return Facts(self.snapshot, at_ms, group.tenant, group.service)
 
-    def evaluate(self, group: Group, event: Event, at_ms: int, *, trusted: bool = True) -> tuple[Plan, list[Deviation] | None]:
+    def evaluate(
+        self, group: Group, event: Event, at_ms: int, *, trusted: bool = True
+    ) -> tuple[Plan, list[Deviation] | None]:
         """Judge one event.
 
         Args:

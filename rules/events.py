@@ -37,7 +37,7 @@ class _Group(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     pass
 
 
-class ExplicitLabel(_Group):
+class ExplicitLabel(_Group, frozen=True):
     """The label people see or hear (显式标识). Labelling Measures art. 4; GB 45438-2025 5."""
 
     present: bool | None = None
@@ -50,7 +50,7 @@ class ExplicitLabel(_Group):
     """Whether a notice with both elements stays on screen near the content."""
 
 
-class LabelSite(_Group):
+class LabelSite(_Group, frozen=True):
     """One place of a file where a metadata label was found. GB 45438-2025 6.1; TC260 practice guides."""
 
     carrier: str
@@ -59,7 +59,7 @@ class LabelSite(_Group):
     """The raw text found there: JSON of Annex E, bare or wrapped in `{"AIGC": ...}`."""
 
 
-class ImplicitLabel(_Group):
+class ImplicitLabel(_Group, frozen=True):
     """The label in the file's metadata (隐式标识). Labelling Measures art. 5; GB 45438-2025 6.1 and Annex E."""
 
     container: bool | None = None
@@ -68,7 +68,7 @@ class ImplicitLabel(_Group):
     """Every place where a label was found; empty: looked, and there is none."""
 
 
-class UnlabelledRequest(_Group):
+class UnlabelledRequest(_Group, frozen=True):
     """A user's request for an output without explicit label. Labelling Measures art. 9."""
 
     requested_at_ms: TimeMs
@@ -79,7 +79,7 @@ class UnlabelledRequest(_Group):
     """Until when the recipient's record is kept (at least six calendar months)."""
 
 
-class Moderation(_Group):
+class Moderation(_Group, frozen=True):
     """What was decided about the output before it was delivered. Interim Measures arts. 4, 14; Deep Synthesis art. 10."""
 
     verdict: Literal["allow", "block", "review", "none"] | None = None
@@ -92,7 +92,7 @@ class Moderation(_Group):
     """What the service did with the output."""
 
 
-class ModelReference(_Group):
+class ModelReference(_Group, frozen=True):
     """The model that made the output."""
 
     id: str
@@ -103,7 +103,7 @@ class ModelReference(_Group):
     """Where it runs: ISO 3166 country, or a cloud region that begins with it (`cn-north-1`)."""
 
 
-class Export(_Group):
+class Export(_Group, frozen=True):
     """Personal information or important data provided abroad. PIPL ch. III; Cross-border Provisions (CAC Order 16)."""
 
     entity: str
@@ -116,7 +116,7 @@ class Export(_Group):
     """Reference of the document that proves the exemption (contract, collective agreement, FTZ registration)."""
 
 
-class PromptRound(_Group):
+class PromptRound(_Group, frozen=True):
     """One round of creating: what the author tried. Beijing Internet Court, Li v Liu."""
 
     at_ms: TimeMs
@@ -129,7 +129,7 @@ class PromptRound(_Group):
     """The seed."""
 
 
-class Authorship(_Group):
+class Authorship(_Group, frozen=True):
     """Evidence of human authorship, captured while creating."""
 
     rounds: tuple[PromptRound, ...] | None = None
@@ -140,7 +140,7 @@ class Authorship(_Group):
     """Version of the model used."""
 
 
-class GenerationEvent(_Group):
+class GenerationEvent(_Group, frozen=True):
     """One AI output as it left the service."""
 
     service: Annotated[str, Meta(min_length=1, max_length=128)]
@@ -191,7 +191,7 @@ class GenerationEvent(_Group):
     """SHA-256 of the output."""
 
 
-class CrawlRecord(_Group):
+class CrawlRecord(_Group, frozen=True):
     """How a record was crawled. TC260-003 5.1; signals are those seen at fetch time."""
 
     fetched_at_ms: TimeMs | None = None
@@ -208,7 +208,7 @@ class CrawlRecord(_Group):
     """Reference of the collection record (time, method, address, user agent)."""
 
 
-class IngestEvent(_Group):
+class IngestEvent(_Group, frozen=True):
     """One record taken into a training corpus."""
 
     service: Annotated[str, Meta(min_length=1, max_length=128)]
@@ -279,7 +279,7 @@ class IngestEnvelope(_Envelope, frozen=True, gc=False, kw_only=True, tag="hegui.
 Event = GenerationEvent | IngestEvent
 Envelope = GenerationEnvelope | IngestEnvelope
 
-ENVELOPES: dict[str, type[GenerationEnvelope] | type[IngestEnvelope]] = {
+ENVELOPES: dict[str, type[GenerationEnvelope | IngestEnvelope]] = {
     "hegui.generation.v1": GenerationEnvelope,
     "hegui.ingest.v1": IngestEnvelope,
 }

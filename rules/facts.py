@@ -6,16 +6,15 @@ inconclusive. The tables are filled by `streams.facts_feed` between batches; rul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Meta
-
 from hegui.rules.events import TimeMs
 from hegui.rules.policy import Entity, Policy, Service
+from msgspec import Meta
 
 OptOutScheme = Literal["user", "domain", "content", "work", "holder"]
 OptOutValue = Literal["allow", "deny"]
@@ -77,7 +76,19 @@ class Filing(msgspec.Struct, frozen=True, omit_defaults=True):
         return (self.valid_from_ms, self.valid_to_ms)
 
 
-FactRecord = TypeVar("FactRecord", OptOut, Filing)
+class Fact(Protocol):
+    """What a table needs of a record."""
+
+    def key(self) -> Hashable:
+        """Return the key under which events look it up."""
+        ...
+
+    def interval(self) -> tuple[int, int | None]:
+        """Return from and to, epoch milliseconds."""
+        ...
+
+
+FactRecord = TypeVar("FactRecord", bound=Fact)
 
 
 class FactTable(Generic[FactRecord]):
@@ -91,7 +102,7 @@ class FactTable(Generic[FactRecord]):
         self.status = status
         self.positions: dict[int, int] = {}
         self._by_record_key: dict[bytes, FactRecord] = {}
-        self._by_key: dict[object, tuple[FactRecord, ...]] = {}
+        self._by_key: dict[Hashable, tuple[FactRecord, ...]] = {}
 
     def put(self, record_key: bytes, record: FactRecord | None) -> None:
         """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
@@ -104,10 +115,11 @@ class FactTable(Generic[FactRecord]):
                 del self._by_key[old.key()]
         if record is not None:
             self._by_record_key[record_key] = record
-            siblings = (*self._by_key.get(record.key(), ()), record)
-            self._by_key[record.key()] = tuple(sorted(siblings, key=lambda r: r.interval()[0]))
+            key = record.key()
+            siblings = (*self._by_key.get(key, ()), record)
+            self._by_key[key] = tuple(sorted(siblings, key=lambda r: r.interval()[0]))
 
-    def at(self, key: object, at_ms: int) -> tuple[FactRecord, ...]:
+    def at(self, key: Hashable, at_ms: int) -> tuple[FactRecord, ...]:
         """Return the records of `key` whose interval holds `at_ms`, oldest first."""
         records = self._by_key.get(key)
         if records is None:
@@ -126,7 +138,9 @@ class FactTable(Generic[FactRecord]):
 class Snapshot:
     """Everything a judgement may look at beside the event: the policy and the fact tables."""
 
-    def __init__(self, policy: Policy, optouts: FactTable[OptOut] | None = None, filings: FactTable[Filing] | None = None) -> None:
+    def __init__(
+        self, policy: Policy, optouts: FactTable[OptOut] | None = None, filings: FactTable[Filing] | None = None
+    ) -> None:
         self.policy = policy
         self.optouts: FactTable[OptOut] = optouts if optouts is not None else FactTable()
         self.filings: FactTable[Filing] = filings if filings is not None else FactTable()

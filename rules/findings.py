@@ -20,7 +20,9 @@ _SEVERITY = {"low": (2, "Low"), "medium": (3, "Medium"), "high": (4, "High"), "c
 _STATUS = {"open": (1, "New"), "suppressed": (3, "Suppressed"), "closed": (4, "Resolved")}
 
 
-def finding(report: Report, rule: Rule, *, rule_set: str, policy: str, team: str | None, product_version: str, pages: str = "") -> dict[str, Any]:
+def finding(
+    report: Report, rule: Rule, *, rule_set: str, policy: str, team: str | None, product_version: str, pages: str = ""
+) -> dict[str, Any]:
     """Return the finding of a report as a JSON-ready dict.
 
     Args:
@@ -78,7 +80,12 @@ def finding(report: Report, rule: Rule, *, rule_set: str, policy: str, team: str
         },
         "finding_info": info,
         "resources": [
-            {"uid": issue.service, "name": issue.service, "type": "service", **({"owner": {"name": team}} if team else {})}
+            {
+                "uid": issue.service,
+                "name": issue.service,
+                "type": "service",
+                **({"owner": {"name": team}} if team else {}),
+            }
         ],
         "metadata": {
             "product": {"name": "hegui", "vendor_name": "hegui", "version": product_version},

@@ -11,7 +11,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
-
 from hegui.rules import events
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import hashlib
 from typing import Literal
 
 import msgspec
-
 from hegui.rules.observations import MAX_UIDS, Mark, Observation, Sum, count
 
 Status = Literal["open", "suppressed", "closed"]
@@ -148,7 +147,9 @@ def advance(issue: Issue, *, watermark_ms: int, at_ms: int, timing: Timing) -> t
         closed = msgspec.structs.replace(issue, status="closed", reported_at_ms=at_ms, unreported=False)
         report = Report("close", closed, at_ms)
         totals = [mark.total for mark in issue.marks.values()]
-        kept = msgspec.structs.replace(closed, base_failures=sum(t[0] for t in totals), base_waived=sum(t[1] for t in totals))
+        kept = msgspec.structs.replace(
+            closed, base_failures=sum(t[0] for t in totals), base_waived=sum(t[1] for t in totals)
+        )
         return kept, [report]
     if issue.unreported and at_ms - issue.reported_at_ms >= timing.update_ms:
         updated = msgspec.structs.replace(issue, reported_at_ms=at_ms, unreported=False)

@@ -54,7 +54,14 @@ class _Instrument(msgspec.Struct, frozen=True):
 
     def clause(self, article: str, confidence: Confidence) -> Clause:
         return Clause(
-            f"{self.short} {article}", self.name, self.zh, article, self.day, self.source, confidence, legal_day_ms(self.day)
+            f"{self.short} {article}",
+            self.name,
+            self.zh,
+            article,
+            self.day,
+            self.source,
+            confidence,
+            legal_day_ms(self.day),
         )
 
 
@@ -179,6 +186,6 @@ AUTHORSHIP_LI_V_LIU = _Instrument(
 ).clause("prompts and parameters", "V2")
 
 
-def all_Instrument() -> tuple[Clause, ...]:
+def all_clauses() -> tuple[Clause, ...]:
     """Return every clause of this module, by name."""
     return tuple(value for _, value in sorted(globals().items()) if isinstance(value, Clause))

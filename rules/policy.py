@@ -11,10 +11,9 @@ from functools import lru_cache
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
-
 from hegui.rules.core import Severity, Stage
 from hegui.rules.events import Mechanism, Role
+from msgspec import Meta
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -28,7 +27,7 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class Service(_Part):
+class Service(_Part, frozen=True):
     """An AI service or a training pipeline."""
 
     name: Name
@@ -47,7 +46,7 @@ class Service(_Part):
     """Its 27-character provider code, as registered."""
 
 
-class ExportMechanism(_Part):
+class ExportMechanism(_Part, frozen=True):
     """A passed security assessment, a filed standard contract or a certificate, with its validity."""
 
     kind: Mechanism
@@ -60,7 +59,7 @@ class ExportMechanism(_Part):
     """Until when (assessment results and certificates: three years)."""
 
 
-class Entity(_Part):
+class Entity(_Part, frozen=True):
     """A legal entity."""
 
     name: Name
@@ -73,7 +72,7 @@ class Entity(_Part):
     """What it holds for providing personal information abroad."""
 
 
-class ModelFiling(_Part):
+class ModelFiling(_Part, frozen=True):
     """A model's filing or registration. Interim Measures art. 17."""
 
     model: Name
@@ -86,7 +85,7 @@ class ModelFiling(_Part):
     """Until when, if withdrawn."""
 
 
-class Waiver(_Part):
+class Waiver(_Part, frozen=True):
     """A decision to accept failures of one rule for a time. The result stays on record as `waived`."""
 
     id: Name
@@ -111,7 +110,7 @@ class Waiver(_Part):
     """The tenant."""
 
 
-class RuleOverride(_Part):
+class RuleOverride(_Part, frozen=True):
     """The deployer's severity or stage of one rule."""
 
     severity: Severity | None = None
@@ -120,7 +119,7 @@ class RuleOverride(_Part):
     """Another stage."""
 
 
-class RuleSelection(_Part):
+class RuleSelection(_Part, frozen=True):
     """Which rules are on. A selector is a rule id, a prefix of ids (`LBL`) or `ALL`."""
 
     select: tuple[str, ...] = ("ALL",)
@@ -131,7 +130,7 @@ class RuleSelection(_Part):
     """Rule id to severity or stage."""
 
 
-class Policy(_Part):
+class Policy(_Part, frozen=True):
     """One version of the deployer's policy."""
 
     version: Name
@@ -185,7 +184,11 @@ def check_policy(policy: Policy, rules: Iterable[tuple[str, bool]]) -> None:
     for service in policy.services:
         if service.entity is not None and service.entity not in entities:
             raise PolicyError(f"services: {service.name} names the entity {service.entity!r}; add it under `entities`")
-    for key, selectors in (("select", policy.rules.select), ("ignore", policy.rules.ignore), ("override", tuple(policy.rules.override))):
+    for key, selectors in (
+        ("select", policy.rules.select),
+        ("ignore", policy.rules.ignore),
+        ("override", tuple(policy.rules.override)),
+    ):
         for selector in selectors:
             if selector != "ALL" and not any(rule_id.startswith(selector) for rule_id in waivable):
                 raise PolicyError(f"rules.{key}: no rule begins with {selector!r}; see `hegui rules list`")
@@ -198,9 +201,13 @@ def _check_waiver(waiver: Waiver, max_days: int, waivable: dict[str, bool], serv
     if waiver.rule not in waivable:
         raise PolicyError(f"{where} names the rule {waiver.rule!r}, which does not exist; see `hegui rules list`")
     if not waivable[waiver.rule]:
-        raise PolicyError(f"{where} waives {waiver.rule}, which may not be waived; remove the waiver and mend the cause")
+        raise PolicyError(
+            f"{where} waives {waiver.rule}, which may not be waived; remove the waiver and mend the cause"
+        )
     if (waiver.tenant, waiver.service) not in services:
-        raise PolicyError(f"{where} names the service {waiver.service!r}, which is not under `services` of tenant {waiver.tenant!r}")
+        raise PolicyError(
+            f"{where} names the service {waiver.service!r}, which is not under `services` of tenant {waiver.tenant!r}"
+        )
     if waiver.owner.strip().casefold() == waiver.approver.strip().casefold():
         raise PolicyError(f"{where} has one person as owner and approver; have somebody else approve it")
     if waiver.valid_to <= waiver.valid_from:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
-
 from hegui.rules.core import Outcome, Rule, Severity, Stage
 from hegui.rules.engine import Deviation
 from hegui.rules.evidence import EvidenceValue, opaque_id
@@ -89,7 +88,9 @@ def result_uid(rule_id: str, tenant: str, source: str, event_id: str) -> str:
 
 def _uid(*parts: str) -> str:
     # Length-prefixed, so that no two lists of parts give the same bytes.
-    body = b"".join(len(raw).to_bytes(4, "big") + raw for raw in (part.encode("utf-8", "surrogatepass") for part in parts))
+    body = b"".join(
+        len(raw).to_bytes(4, "big") + raw for raw in (part.encode("utf-8", "surrogatepass") for part in parts)
+    )
     return hashlib.sha256(body).hexdigest()[:32]
 
 

@@ -1,0 +1,1 @@
+"""How events move: Kafka, state, metrics, settings and the command line."""

@@ -10,7 +10,6 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
-
 from hegui.streams.settings import KafkaSettings
 
 log = structlog.get_logger()
@@ -62,13 +61,20 @@ def group_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
 
 def reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
     """Return a consumer without a group, for reading topics whole."""
-    return AIOKafkaConsumer(**client_options(kafka), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest")
+    return AIOKafkaConsumer(
+        **client_options(kafka), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
 
 
 def producer(kafka: KafkaSettings) -> AIOKafkaProducer:
     """Return an idempotent producer: acknowledged by all in-sync replicas, in order per partition."""
     return AIOKafkaProducer(
-        **client_options(kafka), enable_idempotence=True, acks="all", linger_ms=2, compression_type="lz4", request_timeout_ms=30_000
+        **client_options(kafka),
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=2,
+        compression_type="lz4",
+        request_timeout_ms=30_000,
     )
 
 
@@ -95,4 +101,13 @@ async def start_with_retry(client: Any, what: str, *, first_seconds: float = 0.5
             return
 
 
-__all__ = ["KafkaError", "admin", "client_options", "group_consumer", "producer", "reader", "start_with_retry", "tls_context"]
+__all__ = [
+    "KafkaError",
+    "admin",
+    "client_options",
+    "group_consumer",
+    "producer",
+    "reader",
+    "start_with_retry",
+    "tls_context",
+]

@@ -6,7 +6,6 @@ import importlib
 import sys
 
 import click
-
 from hegui.streams.errors import SettingsError, TopicError
 
 COMMANDS = {
@@ -28,10 +27,10 @@ EXIT_USAGE = 2
 
 
 class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"hegui.streams.commands.{COMMANDS[cmd_name]}")

@@ -10,11 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import structlog
-from prometheus_client import CollectorRegistry
-
 import prometheus_client
-
+import structlog
 from hegui.rules.engine import Engine
 from hegui.rules.facts import FactStatus
 from hegui.streams.broker import admin, start_with_retry
@@ -29,6 +26,7 @@ from hegui.streams.policy_file import PolicyWatch, load_policy
 from hegui.streams.settings import Settings
 from hegui.streams.topics import check_topics
 from hegui.streams.watchdog import Progress, watch
+from prometheus_client import CollectorRegistry
 
 log = structlog.get_logger()
 
@@ -41,7 +39,7 @@ def run_in_loop(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> N
         factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
     except ImportError:  # Windows
         factory = None
-    prometheus_client.disable_created_metrics()
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_until_signal(main))
 
@@ -171,13 +169,20 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
             try:
                 await asyncio.wait_for(feed.loaded.wait(), settings.evaluator.facts_timeout_seconds)
             except TimeoutError:
-                log.error("facts_not_ready", facts=[f for f, t in tables.items() if t.status is FactStatus.LOADING])
+                log.error(  # noqa: TRY400 - a time-out has no traceback worth reading
+                    "facts_not_ready", facts=[f for f, t in tables.items() if t.status is FactStatus.LOADING]
+                )
             progress.alive()
             await _first_of(driver.run(stop), feeding, watching)
         finally:
             done.set()
 
-    await serve(settings, settings.http.port, HttpServer(metrics.registry, {"loop": readiness["loop"]}, readiness, before_scrape), work)
+    await serve(
+        settings,
+        settings.http.port,
+        HttpServer(metrics.registry, {"loop": readiness["loop"]}, readiness, before_scrape),
+        work,
+    )
 
 
 async def _first_of(main: Coroutine[Any, Any, None], *background: asyncio.Future[None]) -> None:

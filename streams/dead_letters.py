@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
-
 from hegui.streams.errors import DecodeError, SettingsError
 
 if TYPE_CHECKING:
@@ -38,7 +37,9 @@ class DeadLetter(msgspec.Struct, frozen=True, omit_defaults=True):
     """The value sealed to the operator's key (libsodium sealed box), Base64."""
 
 
-def dead_letter(topic: str, partition: int, record: Record, error: DecodeError, seal: Callable[[bytes], bytes] | None = None) -> bytes:
+def dead_letter(
+    topic: str, partition: int, record: Record, error: DecodeError, seal: Callable[[bytes], bytes] | None = None
+) -> bytes:
     """Return the encoded dead letter of a record."""
     value = record.value
     return msgspec.json.encode(
@@ -67,11 +68,15 @@ def sealer(public_key: str | None) -> Callable[[bytes], bytes] | None:
     try:
         from nacl.public import PublicKey, SealedBox
     except ImportError:
-        raise SettingsError("settings: dead_letters.public_key is set, but PyNaCl is not installed; install hegui[seal]") from None
+        raise SettingsError(
+            "settings: dead_letters.public_key is set, but PyNaCl is not installed; install hegui[seal]"
+        ) from None
     try:
         box = SealedBox(PublicKey(base64.b64decode(public_key, validate=True)))
     except Exception:  # noqa: BLE001 - binascii and PyNaCl raise several kinds; all mean a bad key
-        raise SettingsError("settings: dead_letters.public_key is no X25519 public key in Base64; give the 32 bytes as Base64") from None
+        raise SettingsError(
+            "settings: dead_letters.public_key is no X25519 public key in Base64; give the 32 bytes as Base64"
+        ) from None
 
     def seal(value: bytes) -> bytes:
         return bytes(box.encrypt(value))

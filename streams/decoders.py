@@ -8,16 +8,18 @@ last value, as JSON parsers commonly have it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import msgspec
-
 from hegui.rules.events import ENVELOPES, Envelope, GenerationEnvelope, IngestEnvelope
 from hegui.streams.errors import DecodeError
 
 Headers = Sequence[tuple[str, bytes]]
 Decoder = Callable[[bytes, Headers], Sequence[Envelope]]
 
-_structured: msgspec.json.Decoder[GenerationEnvelope | IngestEnvelope] = msgspec.json.Decoder(GenerationEnvelope | IngestEnvelope)
+_structured: msgspec.json.Decoder[GenerationEnvelope | IngestEnvelope] = msgspec.json.Decoder(
+    GenerationEnvelope | IngestEnvelope
+)
 
 
 def decode_cloudevents(value: bytes, headers: Headers) -> Sequence[Envelope]:
@@ -59,7 +61,7 @@ def _decode_binary(value: bytes, headers: Headers) -> Envelope:
     if kind is None:
         raise DecodeError("unknown_type", "header ce_type")
     try:
-        data = msgspec.json.decode(value, type=_DATA[kind])
+        data: Any = msgspec.json.decode(value, type=_DATA[kind])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _reason(error, value, root="$.data") from None
     try:

@@ -1,9 +1,9 @@
 """The errors of this package.
 
-    HeguiError
-    ├── SettingsError        a setting or the policy is wrong: one sentence, exit code 2
-    ├── TopicError           a topic is missing or has another partition count than the state needs: exit code 2
-    └── DecodeError          a record cannot be decoded: dead letter, the stream goes on
+HeguiError
+├── SettingsError        a setting or the policy is wrong: one sentence, exit code 2
+├── TopicError           a topic is missing or has another partition count than the state needs: exit code 2
+└── DecodeError          a record cannot be decoded: dead letter, the stream goes on
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
-
 from hegui.rules.core import Outcome
 from hegui.rules.engine import Deviation, Engine, Plan
 from hegui.rules.events import STREAMS, Envelope
@@ -33,13 +32,24 @@ class Record(Protocol):
     """What a driver hands in; aiokafka's ConsumerRecord fits."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Its offset."""
+        ...
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """The broker's time, epoch milliseconds."""
+        ...
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """The value; None is a tombstone."""
+        ...
+
     @property
-    def headers(self) -> Headers: ...
+    def headers(self) -> Headers:
+        """Name and value of each header."""
+        ...
 
 
 Destination = Literal["violations", "observations", "dead_letters"]
@@ -66,8 +76,18 @@ class Judgement(NamedTuple):
     """Least broker time of the batch's records judged for the first time."""
 
 
-_VIOLATION_HEADERS = [("ce_specversion", b"1.0"), ("ce_type", VIOLATION_TYPE.encode()), ("content-type", b"application/json")]
+_VIOLATION_HEADERS = [
+    ("ce_specversion", b"1.0"),
+    ("ce_type", VIOLATION_TYPE.encode()),
+    ("content-type", b"application/json"),
+]
 _encode = msgspec.json.Encoder().encode
+
+
+def _refusal(value: bytes | None, max_bytes: int) -> DecodeError:
+    if value is None:
+        return DecodeError("tombstone", "the value is null")
+    return DecodeError("too_large", f"more than {max_bytes} bytes")
 
 
 class Evaluator:
@@ -128,10 +148,8 @@ class Evaluator:
                 cells, block_end = source.cells, source.block_end
             value, broker_ms = record.value, record.timestamp
             try:
-                if value is None:
-                    raise DecodeError("tombstone", "the value is null")
-                if len(value) > max_bytes:
-                    raise DecodeError("too_large", f"more than {max_bytes} bytes")
+                if value is None or len(value) > max_bytes:
+                    raise _refusal(value, max_bytes)
                 envelopes = decode(value, record.headers)
             except DecodeError as error:
                 if offset >= resume_at:
@@ -141,18 +159,20 @@ class Evaluator:
                 data = envelope.data
                 at_ms = int(envelope.time.timestamp() * 1000)
                 plan, deviations = evaluate(
-                    group_of(envelope.tenant, data.service), data, at_ms, trusted=-age_ms <= at_ms - broker_ms <= future_ms
+                    group_of(envelope.tenant, data.service),
+                    data,
+                    at_ms,
+                    trusted=-age_ms <= at_ms - broker_ms <= future_ms,
                 )
                 cell = cells.get(plan)
                 if cell is None:
                     cell = cells[plan] = Cell()
                 cell.count += 1
                 # An event from the future must not move time on: the broker's time is the limit.
-                seen_ms = at_ms if at_ms < broker_ms else broker_ms
+                seen_ms = min(broker_ms, at_ms)
                 if seen_ms > cell.last_ms:
                     cell.last_ms = seen_ms
-                    if seen_ms > watermark_ms:
-                        watermark_ms = seen_ms
+                    watermark_ms = max(watermark_ms, seen_ms)
                 if offset < resume_at:
                     cell.tallied += 1
                 if deviations is not None or envelope.revision:
@@ -190,7 +210,9 @@ class Evaluator:
                     uid = result_uid(rule.id, tenant, event_source, event_id)
                     source.failed((group.tenant, rule.id, group.label), uid, seen_ms, waived=outcome is Outcome.WAIVED)
         if envelope.revision:
-            undecided = {rule.id for rule, result in deviations if result.outcome in {Outcome.INCONCLUSIVE, Outcome.ERROR}}
+            undecided = {
+                rule.id for rule, result in deviations if result.outcome in {Outcome.INCONCLUSIVE, Outcome.ERROR}
+            }
             for rule_id in [r.id for _, r in plan.calls] + [r.id for r in plan.not_applicable]:
                 if rule_id not in failing and rule_id not in undecided:
                     uid = result_uid(rule_id, tenant, event_source, event_id)
@@ -210,7 +232,9 @@ class Evaluator:
                 position=(source.topic, source.partition, record.offset),
             )
             headers = [*_VIOLATION_HEADERS, ("ce_id", made.uid.encode()), ("ce_source", b"hegui")]
-            outputs.append(Output("violations", identity_uid(tenant, event_source, event_id).encode(), _encode(made), headers))
+            outputs.append(
+                Output("violations", identity_uid(tenant, event_source, event_id).encode(), _encode(made), headers)
+            )
 
     def _bury(self, source: Source, record: Record, error: DecodeError, outputs: list[Output]) -> None:
         key = (source.topic, error.reason)

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import TopicPartition
-
 from hegui.rules.facts import FactStatus, FactTable, Filing, OptOut, Snapshot
 from hegui.streams.broker import reader, start_with_retry
 from hegui.streams.errors import DecodeError
@@ -25,7 +24,7 @@ Bury = Callable[[str, int, Any, DecodeError], None]
 """Called for a record that is no fact: topic, partition, record, error."""
 
 
-def fact_topics(settings: Settings) -> dict[str, tuple[str, type[OptOut] | type[Filing]]]:
+def fact_topics(settings: Settings) -> dict[str, tuple[str, type[OptOut | Filing]]]:
     """Return fact name to (topic, record type), for the declared ones."""
     names = {"optouts": (settings.topics.optouts, OptOut), "filings": (settings.topics.filings, Filing)}
     return {fact: (topic, kind) for fact, (topic, kind) in names.items() if topic}  # type: ignore[misc]
@@ -34,13 +33,17 @@ def fact_topics(settings: Settings) -> dict[str, tuple[str, type[OptOut] | type[
 def declared_tables(settings: Settings) -> dict[str, FactTable[Any]]:
     """Return empty tables: `loading` where the settings name a topic, else `undeclared`."""
     declared = fact_topics(settings)
-    return {f: FactTable(FactStatus.LOADING if f in declared else FactStatus.UNDECLARED) for f in ("optouts", "filings")}
+    return {
+        f: FactTable(FactStatus.LOADING if f in declared else FactStatus.UNDECLARED) for f in ("optouts", "filings")
+    }
 
 
 class FactsFeed:
     """Reads the fact topics into tables. Runs in the event loop of the evaluator, between batches."""
 
-    def __init__(self, settings: Settings, tables: dict[str, FactTable[Any]], clock: Callable[[], float], bury: Bury) -> None:
+    def __init__(
+        self, settings: Settings, tables: dict[str, FactTable[Any]], clock: Callable[[], float], bury: Bury
+    ) -> None:
         self.tables = tables
         self._settings = settings
         self._clock = clock
@@ -66,7 +69,9 @@ class FactsFeed:
         await start_with_retry(consumer, "facts")
         try:
             partitions = [
-                TopicPartition(topic, p) for topic, _ in self._topics.values() for p in sorted(await self._partitions(consumer, topic))
+                TopicPartition(topic, p)
+                for topic, _ in self._topics.values()
+                for p in sorted(await self._partitions(consumer, topic))
             ]
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)

@@ -12,12 +12,26 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-
 from hegui.rules.evidence import reference
 from hegui.streams.settings import LogSettings
 
 REDACTED_KEYS = frozenset(
-    {"prompt", "output", "text", "content", "value", "data", "url", "user", "user_key", "subject", "password", "key", "payload", "headers"}
+    {
+        "prompt",
+        "output",
+        "text",
+        "content",
+        "value",
+        "data",
+        "url",
+        "user",
+        "user_key",
+        "subject",
+        "password",
+        "key",
+        "payload",
+        "headers",
+    }
 )
 MAX_TEXT = 300
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import OTHER
 from hegui.rules.policy import Policy
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _EVALUATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _DELAY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
@@ -28,27 +27,47 @@ class ProcessMetrics:
         self.registry = registry
         self._info_series: set[tuple[str, ...]] = set()
         self.lag = Gauge(
-            "compliance_consumer_lag_records", "Records behind the end of the topic", ["topic", "partition"], registry=registry
+            "compliance_consumer_lag_records",
+            "Records behind the end of the topic",
+            ["topic", "partition"],
+            registry=registry,
         )
         self.last_commit = Gauge(
-            "compliance_last_commit_timestamp_seconds", "When offsets were last committed (0: not yet)", registry=registry
+            "compliance_last_commit_timestamp_seconds",
+            "When offsets were last committed (0: not yet)",
+            registry=registry,
         )
         self.readiness = Gauge("compliance_readiness", "1 when the process is ready, as /readyz", registry=registry)
         self.dead_letters = Counter(
-            "compliance_dead_letters", "Records that could not be decoded or counted", ["topic", "reason"], registry=registry
+            "compliance_dead_letters",
+            "Records that could not be decoded or counted",
+            ["topic", "reason"],
+            registry=registry,
         )
         self.rule_info = Gauge(
-            "compliance_rule_info", "Rules in force, to join", ["rule", "family", "severity", "stage", "clause"], registry=registry
+            "compliance_rule_info",
+            "Rules in force, to join",
+            ["rule", "family", "severity", "stage", "clause"],
+            registry=registry,
         )
         self.service_info = Gauge(
-            "compliance_service_info", "Services of the policy, to join", ["tenant", "service", "team", "public_cn"], registry=registry
+            "compliance_service_info",
+            "Services of the policy, to join",
+            ["tenant", "service", "team", "public_cn"],
+            registry=registry,
         )
-        self.policy_info = Gauge("compliance_policy_info", "Policy and rules in force", ["version", "rule_set"], registry=registry)
+        self.policy_info = Gauge(
+            "compliance_policy_info", "Policy and rules in force", ["version", "rule_set"], registry=registry
+        )
         self.policy_reload = Gauge(
-            "compliance_policy_last_reload_successful", "0 when the policy on disk is bad and the old one stays", registry=registry
+            "compliance_policy_last_reload_successful",
+            "0 when the policy on disk is bad and the old one stays",
+            registry=registry,
         )
         self.policy_reload.set(1)
-        Gauge("compliance_build_info", "Version of hegui", ["version"], registry=registry).labels(version("hegui")).set(1)
+        Gauge("compliance_build_info", "Version of hegui", ["version"], registry=registry).labels(version("hegui")).set(
+            1
+        )
 
     def describe(self, policy: Policy, rules: Iterable[Rule], rule_set: str) -> None:
         """Expose rules, services and policy; replaces what was exposed before."""
@@ -71,7 +90,9 @@ class EvaluatorMetrics(ProcessMetrics):
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry)
         self.events = Counter("compliance_events", "Events judged", ["stream", "service"], registry=registry)
-        self.evaluations = Counter("compliance_evaluations", "Outcomes of rules", ["rule", "outcome"], registry=registry)
+        self.evaluations = Counter(
+            "compliance_evaluations", "Outcomes of rules", ["rule", "outcome"], registry=registry
+        )
         self.service_evaluations = Counter(
             "compliance_service_evaluations",
             "Outcomes of rules per service: failures, inconclusive and errors",
@@ -89,7 +110,10 @@ class EvaluatorMetrics(ProcessMetrics):
         )
         self.facts_ready = Gauge("compliance_facts_ready", "1 when a fact table is ready", ["fact"], registry=registry)
         self.facts_staleness = Gauge(
-            "compliance_facts_staleness_seconds", "Since the reader last stood at the topic's end", ["fact"], registry=registry
+            "compliance_facts_staleness_seconds",
+            "Since the reader last stood at the topic's end",
+            ["fact"],
+            registry=registry,
         )
         self.last_event = Gauge(
             "compliance_last_event_timestamp_seconds", "Event time of the latest event", ["service"], registry=registry
@@ -145,28 +169,52 @@ class StateMetrics(ProcessMetrics):
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry)
         key = ["tenant", "service", "rule"]
-        self.open_issues = Gauge("compliance_open_issues", "1 while the issue is open and not suppressed", key, registry=registry)
-        self.suppressed = Gauge("compliance_suppressed_issues", "1 while all failures of the issue are waived", key, registry=registry)
+        self.open_issues = Gauge(
+            "compliance_open_issues", "1 while the issue is open and not suppressed", key, registry=registry
+        )
+        self.suppressed = Gauge(
+            "compliance_suppressed_issues", "1 while all failures of the issue are waived", key, registry=registry
+        )
         self.failures = Gauge("compliance_issue_failures", "Failures of the open issue", key, registry=registry)
         self.first_failure = Gauge(
-            "compliance_issue_first_failure_timestamp_seconds", "First failure of the open issue, by event time", key, registry=registry
+            "compliance_issue_first_failure_timestamp_seconds",
+            "First failure of the open issue, by event time",
+            key,
+            registry=registry,
         )
         self.last_failure = Gauge(
-            "compliance_issue_last_failure_timestamp_seconds", "Last failure of the open issue, by event time", key, registry=registry
+            "compliance_issue_last_failure_timestamp_seconds",
+            "Last failure of the open issue, by event time",
+            key,
+            registry=registry,
         )
         self.issue_info = Gauge(
-            "compliance_issue_info", "Finding and a sample violation of the open issue", [*key, "finding", "sample"], registry=registry
+            "compliance_issue_info",
+            "Finding and a sample violation of the open issue",
+            [*key, "finding", "sample"],
+            registry=registry,
         )
         self.findings = Counter("compliance_findings", "Findings sent", ["activity"], registry=registry)
         self.observations = Counter("compliance_observations", "Observations counted", registry=registry)
         self.watermark = Gauge(
-            "compliance_watermark_timestamp_seconds", "Event time that all sources have reached", ["partition"], registry=registry
+            "compliance_watermark_timestamp_seconds",
+            "Event time that all sources have reached",
+            ["partition"],
+            registry=registry,
         )
         for activity in ("create", "update", "close"):
             self.findings.labels(activity)
 
 
-DEAD_LETTER_REASONS = ("tombstone", "too_large", "not_json", "wrong_encoding", "invalid_envelope", "unknown_type", "invalid_data")
+DEAD_LETTER_REASONS = (
+    "tombstone",
+    "too_large",
+    "not_json",
+    "wrong_encoding",
+    "invalid_envelope",
+    "unknown_type",
+    "invalid_data",
+)
 """Reasons of dead letters among input records."""
 
 

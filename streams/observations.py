@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 from aiokafka.partitioner import murmur2
-
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Plan
 from hegui.rules.issues import issue_key
@@ -183,7 +182,9 @@ def _spread(plan: Plan, new: int, deviated: dict[Rule, int]) -> Iterator[tuple[R
         yield rule, Outcome.NOT_APPLICABLE, new
 
 
-def observations(source: Source, partitions: int, cache: dict[Key, int], *, tick: bool) -> list[tuple[int, Observation]]:
+def observations(
+    source: Source, partitions: int, cache: dict[Key, int], *, tick: bool
+) -> list[tuple[int, Observation]]:
     """Return the observation records of a source partition: (partition of the observations topic, record).
 
     Args:
@@ -202,7 +203,13 @@ def observations(source: Source, partitions: int, cache: dict[Key, int], *, tick
         (
             partition,
             Observation(
-                source.topic, source.partition, source.block, source.start, source.position, source.watermark_ms, tuple(sums)
+                source.topic,
+                source.partition,
+                source.block,
+                source.start,
+                source.position,
+                source.watermark_ms,
+                tuple(sums),
             ),
         )
         for partition, sums in by_partition.items()

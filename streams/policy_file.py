@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import yaml
-
 from hegui.rules.catalog import choose, find_rules
 from hegui.rules.core import Rule
 from hegui.rules.policy import Policy, PolicyError, check_policy
@@ -27,13 +26,17 @@ def load_policy(file: Path | None) -> tuple[Policy, tuple[Rule, ...]]:
     try:
         body = file.read_bytes()
     except OSError as error:
-        raise SettingsError(f"policy: {file} cannot be read ({error.strerror}); correct policy_file in the settings") from None
+        raise SettingsError(
+            f"policy: {file} cannot be read ({error.strerror}); correct policy_file in the settings"
+        ) from None
     try:
         found = yaml.safe_load(body)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark is not None else "the file"
-        raise SettingsError(f"policy: {file.name} is not YAML ({place}: {getattr(error, 'problem', 'unreadable')}); correct it") from None
+        raise SettingsError(
+            f"policy: {file.name} is not YAML ({place}: {getattr(error, 'problem', 'unreadable')}); correct it"
+        ) from None
     try:
         # YAML reads an unquoted time with offset as a naive UTC time or an aware one; the policy wants an offset in any case.
         policy = msgspec.convert(found, Policy)
@@ -41,7 +44,9 @@ def load_policy(file: Path | None) -> tuple[Policy, tuple[Rule, ...]]:
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         where = place.rstrip("`").lstrip(".") or "the file"
-        raise SettingsError(f"policy: {where}: {problem[0].lower() + problem[1:]}; see the commented example policy") from None
+        raise SettingsError(
+            f"policy: {where}: {problem[0].lower() + problem[1:]}; see the commented example policy"
+        ) from None
     except PolicyError as error:
         raise SettingsError(f"policy: {error}") from None
     return policy, choose(rules, policy.rules)

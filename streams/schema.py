@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
-
 from hegui.rules import events, facts, findings, issues, observations, violations
 from hegui.rules.documentation import field_docs
 from hegui.streams.coverage_gaps import CoverageGap
@@ -30,7 +29,17 @@ _FINDING = {
     "title": "Finding",
     "description": "OCSF 1.5.0 Compliance Finding (class 2003); the full schema is OCSF's.",
     "type": "object",
-    "required": ["activity_id", "category_uid", "class_uid", "compliance", "finding_info", "metadata", "severity_id", "time", "type_uid"],
+    "required": [
+        "activity_id",
+        "category_uid",
+        "class_uid",
+        "compliance",
+        "finding_info",
+        "metadata",
+        "severity_id",
+        "time",
+        "type_uid",
+    ],
     "properties": {
         "class_uid": {"const": findings.CLASS_UID},
         "category_uid": {"const": 2},
@@ -78,12 +87,19 @@ def asyncapi(settings: Settings) -> dict[str, Any]:
             operations[f"{action}_{channel}"] = {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "hegui", "version": version("hegui"), "description": "Compliance events, violations and findings over Kafka."},
+        "info": {
+            "title": "hegui",
+            "version": version("hegui"),
+            "description": "Compliance events, violations and findings over Kafka.",
+        },
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations,
         "components": {
-            "messages": {name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in [*messages, "Finding"]},
+            "messages": {
+                name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}}
+                for name in [*messages, "Finding"]
+            },
             "schemas": schemas,
         },
     }

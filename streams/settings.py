@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
-from msgspec import Meta
-
 from hegui.rules.issues import Timing
 from hegui.streams.errors import SettingsError
+from msgspec import Meta
 
 PREFIX = "HEGUI_"
 
@@ -28,7 +27,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class TlsSettings(_Section):
+class TlsSettings(_Section, frozen=True):
     """TLS to the broker; paths of PEM files."""
 
     enabled: bool = False
@@ -41,7 +40,7 @@ class TlsSettings(_Section):
     """Its key."""
 
 
-class SaslSettings(_Section):
+class SaslSettings(_Section, frozen=True):
     """SASL to the broker."""
 
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
@@ -52,7 +51,7 @@ class SaslSettings(_Section):
     """Password; better set by the environment."""
 
 
-class KafkaSettings(_Section):
+class KafkaSettings(_Section, frozen=True):
     """The broker and the group."""
 
     bootstrap_servers: str
@@ -67,7 +66,7 @@ class KafkaSettings(_Section):
     """SASL."""
 
 
-class InputTopic(_Section):
+class InputTopic(_Section, frozen=True):
     """One topic of events."""
 
     name: str
@@ -78,7 +77,7 @@ class InputTopic(_Section):
     """Partitions when `hegui topics create` makes it."""
 
 
-class TopicSettings(_Section):
+class TopicSettings(_Section, frozen=True):
     """Topics. Partition counts of observations, state and findings are fixed at creation: they are checked at start."""
 
     inputs: tuple[InputTopic, ...] = (InputTopic("compliance.generation.v1"), InputTopic("compliance.ingest.v1"))
@@ -107,7 +106,7 @@ class TopicSettings(_Section):
     """Retention of violations, findings' history and dead letters; the law asks logs of six months."""
 
 
-class EvaluatorSettings(_Section):
+class EvaluatorSettings(_Section, frozen=True):
     """The evaluator."""
 
     start: Literal["earliest", "latest"] = "earliest"
@@ -128,7 +127,7 @@ class EvaluatorSettings(_Section):
     """How long to wait for the facts before joining the group; after that, rules that need them are inconclusive."""
 
 
-class IssueSettings(_Section):
+class IssueSettings(_Section, frozen=True):
     """Issues and findings."""
 
     quiet_seconds: Seconds = 900.0
@@ -143,7 +142,7 @@ class IssueSettings(_Section):
         return Timing(quiet_ms=round(self.quiet_seconds * 1000), update_ms=round(self.update_seconds * 1000))
 
 
-class HttpSettings(_Section):
+class HttpSettings(_Section, frozen=True):
     """`/metrics`, `/livez`, `/readyz`: one port per process."""
 
     host: str = "127.0.0.1"
@@ -154,28 +153,28 @@ class HttpSettings(_Section):
     """Port of the state agents; 0 takes a free one."""
 
 
-class DeadLetterSettings(_Section):
+class DeadLetterSettings(_Section, frozen=True):
     """Dead letters."""
 
     public_key: str | None = None
     """The operator's X25519 public key, Base64: payloads are sealed to it (extra `seal`). Absent: payloads are left out."""
 
 
-class WatchdogSettings(_Section):
+class WatchdogSettings(_Section, frozen=True):
     """Ends a process that stands still, so that it is started again."""
 
     stalled_seconds: Seconds = 120.0
     """How long lag may stand with no commit moving."""
 
 
-class AlertSettings(_Section):
+class AlertSettings(_Section, frozen=True):
     """`hegui alerts test`."""
 
     alertmanager_url: str = "http://127.0.0.1:9093"
     """Alertmanager's address."""
 
 
-class LogSettings(_Section):
+class LogSettings(_Section, frozen=True):
     """Logs, on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -184,7 +183,7 @@ class LogSettings(_Section):
     """JSON lines, or text for people."""
 
 
-class Settings(_Section):
+class Settings(_Section, frozen=True):
     """All settings."""
 
     kafka: KafkaSettings
@@ -222,7 +221,9 @@ def load_settings(file: Path | None, environment: Mapping[str, str] | None = Non
         try:
             found = tomllib.loads(file.read_text("utf-8"))
         except OSError as error:
-            raise SettingsError(f"settings: {file} cannot be read ({error.strerror}); give the right path with --config") from None
+            raise SettingsError(
+                f"settings: {file} cannot be read ({error.strerror}); give the right path with --config"
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"settings: {file} is not TOML ({error}); correct it") from None
     found.setdefault("kafka", {})
@@ -255,7 +256,9 @@ def _merge(found: dict[str, Any], environment: Mapping[str, str]) -> None:
 def _is_list(path: tuple[str, ...]) -> bool:
     struct: Any = Settings
     for part in path:
-        hints = msgspec.structs.fields(struct) if isinstance(struct, type) and issubclass(struct, msgspec.Struct) else ()
+        hints = (
+            msgspec.structs.fields(struct) if isinstance(struct, type) and issubclass(struct, msgspec.Struct) else ()
+        )
         struct = next((f.type for f in hints if f.name == part), None)
     return get_origin(struct) is tuple
 
@@ -271,7 +274,13 @@ def _sentence(message: str, found: dict[str, Any]) -> str:
         return f"settings: {key} is unknown; remove it or correct its spelling (`hegui config keys` lists them)"
     value: Any = found
     for part in path.replace("[", ".").replace("]", "").split("."):
-        value = value.get(part) if isinstance(value, dict) else value[int(part)] if isinstance(value, list) and part.isdigit() else None
+        value = (
+            value.get(part)
+            if isinstance(value, dict)
+            else value[int(part)]
+            if isinstance(value, list) and part.isdigit()
+            else None
+        )
     shown = "***" if "password" in path else repr(value)
     return f"settings: {path} is {shown}; {problem[0].lower() + problem[1:]}"
 

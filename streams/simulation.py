@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
-from msgspec.structs import replace
-
 from hegui.rules.events import (
     Authorship,
     CrawlRecord,
@@ -30,6 +28,7 @@ from hegui.rules.events import (
     PromptRound,
 )
 from hegui.rules.facts import OptOut
+from msgspec.structs import replace
 
 REFUSED_DOMAIN = "refused.example"
 MODEL = ModelReference(id="example-model", version="7", hosting_region="cn-north-1")
@@ -112,7 +111,11 @@ def chat(number: int, at_ms: int) -> GenerationEvent:
 def reading(number: int, at_ms: int) -> GenerationEvent:
     """Return a sound output of an in-house service of critical infrastructure."""
     return replace(
-        chat(number, at_ms), service="meter-reader", deep_synthesis_category=0, prompt_personal_information=True, train_use=False
+        chat(number, at_ms),
+        service="meter-reader",
+        deep_synthesis_category=0,
+        prompt_personal_information=True,
+        train_use=False,
     )
 
 
@@ -135,10 +138,22 @@ def licensed(number: int) -> IngestEvent:
 def crawled(number: int, at_ms: int) -> IngestEvent:
     """Return a sound crawled record."""
     crawl = CrawlRecord(
-        fetched_at_ms=at_ms, robots="allow", robots_seen_at_ms=at_ms - 60_000, tdm_reservation=0, noai=False, collection_record=f"crawl-{number}"
+        fetched_at_ms=at_ms,
+        robots="allow",
+        robots_seen_at_ms=at_ms - 60_000,
+        tdm_reservation=0,
+        noai=False,
+        collection_record=f"crawl-{number}",
     )
     url = f"https://site-{number % 9}.example/page/{number}"
-    return replace(licensed(number), source_type="crawl", source_id=f"site-{number % 9}", licence_document=None, url=url, crawl=crawl)
+    return replace(
+        licensed(number),
+        source_type="crawl",
+        source_id=f"site-{number % 9}",
+        licence_document=None,
+        url=url,
+        crawl=crawl,
+    )
 
 
 def user_input(number: int) -> IngestEvent:
@@ -160,19 +175,30 @@ FAULTS: dict[str, Fault] = {
     "LBL002": lambda n, t: replace(image(n, t), explicit_label=ExplicitLabel(present=True, text="AI", in_file=True)),
     "LBL003": lambda n, t: replace(image(n, t), implicit_label=ImplicitLabel(container=True, sites=())),
     "LBL004": lambda n, t: replace(
-        image(n, t), implicit_label=ImplicitLabel(container=True, sites=(LabelSite("xmp", '{"Label":"1","Producer":"x"}'),))
+        image(n, t),
+        implicit_label=ImplicitLabel(container=True, sites=(LabelSite("xmp", '{"Label":"1","Producer":"x"}'),)),
     ),
     "LBL006": lambda n, t: replace(image(n, t), implicit_label=label(f"img-{n:08d}", "001191440300708461137T1XGW3")),
     "OPT001": lambda n, _: replace(user_input(n), user_key=person(n % 3)),
     "OPT002": lambda n, t: replace(
         crawled(n, t),
-        crawl=CrawlRecord(fetched_at_ms=t, robots="disallow", robots_seen_at_ms=t - 60_000, tdm_reservation=0, noai=False, collection_record="c"),
+        crawl=CrawlRecord(
+            fetched_at_ms=t,
+            robots="disallow",
+            robots_seen_at_ms=t - 60_000,
+            tdm_reservation=0,
+            noai=False,
+            collection_record="c",
+        ),
     ),
     "OPT003": lambda n, t: replace(crawled(n, t), url=f"https://news.{REFUSED_DOMAIN}/{n}"),
     "OPT004": lambda n, t: replace(chat(n, t), train_use=True, user_key=person(n % 3)),
     "LOC001": lambda n, t: replace(reading(n, t), log_region="eu-central-1"),
     "LOC002": lambda n, t: replace(
-        chat(n, t), exported=True, export=Export(entity="example-company", destination_country="SG"), sensitive_personal_information=True
+        chat(n, t),
+        exported=True,
+        export=Export(entity="example-company", destination_country="SG"),
+        sensitive_personal_information=True,
     ),
     "LOC003": lambda n, t: replace(chat(n, t), prompt_personal_information=True, model=ABROAD),
     "LOC004": lambda n, _: replace(licensed(n), storage_region="eu-central-1", data_class="important"),
@@ -184,7 +210,9 @@ FAULTS: dict[str, Fault] = {
         authorship_claimed=True,
         authorship=Authorship(rounds=(PromptRound(at_ms=t),), selected_output_sha256=_sha(n), model_version="7"),
     ),
-    "waived": lambda n, t: replace(chat(n, t), moderation=Moderation(verdict="allow", decided_at_ms=t + 900, engine_version="3.2")),
+    "waived": lambda n, t: replace(
+        chat(n, t), moderation=Moderation(verdict="allow", decided_at_ms=t + 900, engine_version="3.2")
+    ),
     "inconclusive": lambda n, t: replace(chat(n, t), explicit_label=None, moderation=None),
 }
 """Rule id (or kind of trouble) to the event that shows it."""
@@ -199,7 +227,9 @@ def envelope(data: GenerationEvent | IngestEvent, number: int, at_ms: int, run: 
     return IngestEnvelope(id=f"{run}-{number}", source=source, time=time, specversion="1.0", data=data)
 
 
-def traffic(clock_ms: Callable[[], int], *, seed: int = 1, faults: float = 0.05, run: str = "sim") -> Iterator[Envelope]:
+def traffic(
+    clock_ms: Callable[[], int], *, seed: int = 1, faults: float = 0.05, run: str = "sim"
+) -> Iterator[Envelope]:
     """Yield events without end: of every hundred about `faults * 100` faulty, the kinds of fault in turn.
 
     Args:

@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
-
 from hegui.streams.errors import TopicError
 from hegui.streams.settings import Settings
 
@@ -39,13 +38,24 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     # The broker's append time is the time that an event's own is compared with, and from which the delay counts.
     inputs = {"message.timestamp.type": "LogAppendTime"}
     found = [Topic(t.name, t.partitions, "in", "event", inputs) for t in names.inputs]
-    found += [Topic(name, 1, "in", kind, compacted) for name, kind in ((names.optouts, "optout"), (names.filings, "filing")) if name]
+    found += [
+        Topic(name, 1, "in", kind, compacted)
+        for name, kind in ((names.optouts, "optout"), (names.filings, "filing"))
+        if name
+    ]
     found += [
         Topic(names.violations, names.output_partitions, "out", "violation", history),
         Topic(names.findings, names.state_partitions, "out", "finding", {"cleanup.policy": "compact"}, fixed=True),
         Topic(names.dead_letters, names.output_partitions, "out", "dead_letter", history),
         Topic(names.coverage_gaps, 1, "out", "coverage_gap", history),
-        Topic(names.observations, names.state_partitions, "internal", "observation", {"retention.ms": str(7 * DAY_MS)}, fixed=True),
+        Topic(
+            names.observations,
+            names.state_partitions,
+            "internal",
+            "observation",
+            {"retention.ms": str(7 * DAY_MS)},
+            fixed=True,
+        ),
         Topic(changelog_name(settings), names.state_partitions, "internal", "issue", compacted, fixed=True),
     ]
     return tuple(found)
@@ -62,13 +72,17 @@ async def create_topics(client: AIOKafkaAdminClient, settings: Settings) -> list
     for topic in topics(settings):
         if topic.name in existing:
             continue
-        new = NewTopic(topic.name, topic.partitions, settings.topics.replication_factor, topic_configs=dict(topic.configuration))
+        new = NewTopic(
+            topic.name, topic.partitions, settings.topics.replication_factor, topic_configs=dict(topic.configuration)
+        )
         response = await client.create_topics([new])
         code, message = response.topic_errors[0][1], response.topic_errors[0][2]
         if code == TopicAlreadyExistsError.errno:
             continue
         if code:
-            raise TopicError(f"topic {topic.name} was not created: {message or for_code(code).__name__}; check the replication factor and rights")
+            raise TopicError(
+                f"topic {topic.name} was not created: {message or for_code(code).__name__}; check the replication factor and rights"
+            )
         created.append(topic.name)
     return created
 

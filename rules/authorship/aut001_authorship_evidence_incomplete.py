@@ -24,14 +24,28 @@ def _evidence(*rounds: PromptRound, selected: str | None = _HASH, model: str | N
     when={"authorship_claimed": {True}},
     cases=(
         fails("no rounds", authorship_claimed=True, authorship=_evidence()),
-        fails("a round without its prompt", authorship_claimed=True, authorship=_evidence(_ROUND, PromptRound(at_ms=1, parameters_sha256=_HASH, seed="1"))),
-        fails("no parameters", authorship_claimed=True, authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, seed="1"))),
-        fails("no seed", authorship_claimed=True, authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, parameters_sha256=_HASH))),
+        fails(
+            "a round without its prompt",
+            authorship_claimed=True,
+            authorship=_evidence(_ROUND, PromptRound(at_ms=1, parameters_sha256=_HASH, seed="1")),
+        ),
+        fails(
+            "no parameters",
+            authorship_claimed=True,
+            authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, seed="1")),
+        ),
+        fails(
+            "no seed",
+            authorship_claimed=True,
+            authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, parameters_sha256=_HASH)),
+        ),
         fails("no chosen output", authorship_claimed=True, authorship=_evidence(_ROUND, selected=None)),
         fails("no model version", authorship_claimed=True, authorship=_evidence(_ROUND, model=None)),
         passes("complete", authorship_claimed=True, authorship=_evidence(_ROUND, _ROUND)),
         skips("nobody claims it", authorship=_evidence()),
-        skips("before the first judgment", at="2023-11-26T23:59:59+08:00", authorship_claimed=True, authorship=_evidence()),
+        skips(
+            "before the first judgment", at="2023-11-26T23:59:59+08:00", authorship_claimed=True, authorship=_evidence()
+        ),
         unclear("whether it is claimed is unknown", authorship_claimed=None),
         unclear("no evidence record sent", authorship_claimed=True),
         unclear("rounds unknown", authorship_claimed=True, authorship=Authorship(selected_output_sha256=_HASH)),
@@ -61,5 +75,7 @@ def authorship_evidence_incomplete(event: GenerationEvent, facts: Facts) -> Resu
     )
     for item, lacking in lacks:
         if lacking:
-            return fail("the record of the creative process is incomplete", lacks=Code(item), rounds=len(evidence.rounds))
+            return fail(
+                "the record of the creative process is incomplete", lacks=Code(item), rounds=len(evidence.rounds)
+            )
     return PASS

@@ -7,7 +7,6 @@ import re
 from functools import lru_cache
 
 import msgspec
-
 from hegui.rules.events import ImplicitLabel
 
 KEYS = ("Label", "ContentProducer", "ProduceID", "ReservedCode1", "ContentPropagator", "PropagateID", "ReservedCode2")
@@ -77,7 +76,11 @@ def _parse_carefully(text: str) -> Parsed:
     except _DuplicateKeyError:
         return Parsed("duplicate_key")
     except (ValueError, RecursionError):
-        return Parsed("truncated", damaged=True) if body.startswith("{") and not body.endswith("}") else Parsed("not_plain_json")
+        return (
+            Parsed("truncated", damaged=True)
+            if body.startswith("{") and not body.endswith("}")
+            else Parsed("not_plain_json")
+        )
     if isinstance(found, dict) and set(found) == {"AIGC"}:
         found = found["AIGC"]
     if not isinstance(found, dict):

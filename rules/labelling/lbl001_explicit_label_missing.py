@@ -24,7 +24,9 @@ _ASKED = UnlabelledRequest(
     cases=(
         fails("no label", explicit_label=ExplicitLabel(present=False)),
         fails("labelled on screen, downloaded without", explicit_label=ExplicitLabel(present=True, in_file=False)),
-        fails("under the older provisions", at="2023-06-01T00:00:00+08:00", explicit_label=ExplicitLabel(present=False)),
+        fails(
+            "under the older provisions", at="2023-06-01T00:00:00+08:00", explicit_label=ExplicitLabel(present=False)
+        ),
         fails(
             "asked for, but the duty was never accepted",
             explicit_label=ExplicitLabel(present=False),
@@ -40,8 +42,14 @@ _ASKED = UnlabelledRequest(
             ),
         ),
         passes("labelled in the file"),
-        passes("on screen, nothing leaves", delivery="inline", explicit_label=ExplicitLabel(present=True, in_file=False)),
-        passes("asked for, with everything art. 9 wants", explicit_label=ExplicitLabel(present=False), unlabelled_request=_ASKED),
+        passes(
+            "on screen, nothing leaves", delivery="inline", explicit_label=ExplicitLabel(present=True, in_file=False)
+        ),
+        passes(
+            "asked for, with everything art. 9 wants",
+            explicit_label=ExplicitLabel(present=False),
+            unlabelled_request=_ASKED,
+        ),
         skips("not offered to the public", given={"svc": {"public_cn": False}}),
         skips("spreads others' content", given={"svc": {"role": "propagator"}}),
         skips("none of the five kinds", deep_synthesis_category=0),
@@ -93,4 +101,6 @@ def explicit_label_missing(event: GenerationEvent, facts: Facts) -> Result:
         if asked and request.log_retain_until_ms >= add_months(facts.at_ms, 6):
             return PASS
         return fail("unlabelled on request, but the conditions of art. 9 are not met", asked_before_delivery=asked)
-    return fail("no explicit label", modality=Code(event.modality or "unknown"), delivery=Code(event.delivery or "unknown"))
+    return fail(
+        "no explicit label", modality=Code(event.modality or "unknown"), delivery=Code(event.delivery or "unknown")
+    )

@@ -56,7 +56,11 @@ def implicit_label_missing(event: GenerationEvent, facts: Facts) -> Result:
     if not found:
         if implicit.container is None:
             return inconclusive("implicit_label.container")
-        return fail("no metadata label in the file", delivery=Code(event.delivery or "unknown"), modality=Code(event.modality or "unknown"))
+        return fail(
+            "no metadata label in the file",
+            delivery=Code(event.delivery or "unknown"),
+            modality=Code(event.modality or "unknown"),
+        )
     if all(label.damaged for label in found):
         return inconclusive("an undamaged label (tampering suspected)")
     return PASS

@@ -27,7 +27,10 @@ def _label(value: str) -> ImplicitLabel:
         passes("one"),
         skips("no label to judge", implicit_label=ImplicitLabel(container=True, sites=())),
         skips("no metadata container", implicit_label=ImplicitLabel(container=False)),
-        skips("unreadable is another rule's", implicit_label=ImplicitLabel(container=True, sites=(LabelSite("xmp", "[1]"),))),
+        skips(
+            "unreadable is another rule's",
+            implicit_label=ImplicitLabel(container=True, sites=(LabelSite("xmp", "[1]"),)),
+        ),
         skips("a propagator may say 2", given={"svc": {"role": "propagator"}}, implicit_label=_label('"Label":"2"')),
         skips("before the standard", at="2025-08-31T23:59:59+08:00", implicit_label=_label('"Label":"2"')),
         unclear("nothing said", implicit_label=None),

@@ -18,18 +18,34 @@ _CIIO = {"company": {"critical_infrastructure": True}}
     waivable=False,
     cases=(
         fails("CIIO, personal information", log_region="us-east-1", prompt_personal_information=True, given=_CIIO),
-        fails("over the number of persons", log_region="sg", prompt_personal_information=True, given={"company": {"many_persons": True}}),
+        fails(
+            "over the number of persons",
+            log_region="sg",
+            prompt_personal_information=True,
+            given={"company": {"many_persons": True}},
+        ),
         fails("important data", log_region="us-east-1", data_class="important"),
         passes("in the mainland", log_region="cn-north-1", prompt_personal_information=True, given=_CIIO),
         passes("in the mainland, capitals", log_region="CN", data_class="core"),
         passes("abroad, neither bound nor important", log_region="us-east-1", prompt_personal_information=True),
         passes("CIIO, but no personal information", log_region="us-east-1", given=_CIIO),
-        passes("no personal information, entity not classified", log_region="us-east-1", given={"company": {"many_persons": None}}),
+        passes(
+            "no personal information, entity not classified",
+            log_region="us-east-1",
+            given={"company": {"many_persons": None}},
+        ),
         skips("before the law", at="2021-10-31T23:59:59+08:00", log_region="us-east-1", data_class="core"),
         unclear("region unknown", log_region=None),
         unclear("class of data unknown", log_region="us-east-1", data_class="unknown"),
-        unclear("personal information unknown, CIIO", log_region="us-east-1", prompt_personal_information=None, given=_CIIO),
-        unclear("entity not classified", log_region="us-east-1", prompt_personal_information=True, given={"company": {"many_persons": None}}),
+        unclear(
+            "personal information unknown, CIIO", log_region="us-east-1", prompt_personal_information=None, given=_CIIO
+        ),
+        unclear(
+            "entity not classified",
+            log_region="us-east-1",
+            prompt_personal_information=True,
+            given={"company": {"many_persons": None}},
+        ),
         unclear("no entity in the policy", log_region="us-east-1", given={"svc": {"entity": None}}),
         unclear("a region that only begins alike", log_region="cnx-1", data_class=None),
     ),
@@ -46,5 +62,10 @@ def output_stored_abroad(event: GenerationEvent, facts: Facts) -> Result:
     3. Tell the data protection officer: what was stored abroad so far may be an export.
     """
     return judge_storage(
-        event.log_region, "log_region", event.prompt_personal_information, "prompt_personal_information", event.data_class, facts
+        event.log_region,
+        "log_region",
+        event.prompt_personal_information,
+        "prompt_personal_information",
+        event.data_class,
+        facts,
     )

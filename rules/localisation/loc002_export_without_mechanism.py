@@ -15,7 +15,10 @@ _EXPORT = Export(entity="company", destination_country="SG")
 
 def _holds(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **company: object) -> dict[str, object]:
     held = ExportMechanism(
-        kind=kind, reference="x", valid_from=datetime.fromisoformat("2025-01-01T00:00:00+08:00"), valid_to=datetime.fromisoformat(valid_to)
+        kind=kind,
+        reference="x",
+        valid_from=datetime.fromisoformat("2025-01-01T00:00:00+08:00"),
+        valid_to=datetime.fromisoformat(valid_to),
     )
     return {"company": {"export_mechanisms": (held,), **company}}
 
@@ -37,23 +40,51 @@ def _holds(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **compa
             sensitive_personal_information=True,
             given=_holds("standard_contract", "2026-08-01T12:00:00+08:00"),
         ),
-        fails("important data, only a contract", exported=True, export=_EXPORT, data_class="important", given=_holds("standard_contract")),
+        fails(
+            "important data, only a contract",
+            exported=True,
+            export=_EXPORT,
+            data_class="important",
+            given=_holds("standard_contract"),
+        ),
         fails(
             "important data is never exempt",
             exported=True,
             export=Export(entity="company", exemption="art_5_1", exemption_document="c-1"),
             data_class="important",
         ),
-        fails("CIIO, only a contract", exported=True, export=_EXPORT, given=_holds("standard_contract", critical_infrastructure=True)),
+        fails(
+            "CIIO, only a contract",
+            exported=True,
+            export=_EXPORT,
+            given=_holds("standard_contract", critical_infrastructure=True),
+        ),
         fails(
             "an exemption without its document",
             exported=True,
             export=Export(entity="company", exemption="art_5_1"),
             sensitive_personal_information=True,
         ),
-        passes("sensitive, contract", exported=True, export=_EXPORT, sensitive_personal_information=True, given=_holds("standard_contract")),
-        passes("important data, assessed", exported=True, export=_EXPORT, data_class="important", given=_holds("security_assessment")),
-        passes("CIIO, assessed", exported=True, export=_EXPORT, given=_holds("security_assessment", critical_infrastructure=True)),
+        passes(
+            "sensitive, contract",
+            exported=True,
+            export=_EXPORT,
+            sensitive_personal_information=True,
+            given=_holds("standard_contract"),
+        ),
+        passes(
+            "important data, assessed",
+            exported=True,
+            export=_EXPORT,
+            data_class="important",
+            given=_holds("security_assessment"),
+        ),
+        passes(
+            "CIIO, assessed",
+            exported=True,
+            export=_EXPORT,
+            given=_holds("security_assessment", critical_infrastructure=True),
+        ),
         passes("certified", exported=True, export=_EXPORT, given=_holds("certification")),
         passes(
             "exempt with its document",
@@ -92,7 +123,11 @@ def export_without_mechanism(event: GenerationEvent, facts: Facts) -> Result:
         return inconclusive("the exporting entity in the policy")
     held = held_at(entity, facts.at_ms)
     if event.data_class in {"important", "core"} and "security_assessment" not in held:
-        return fail("important data went abroad without a security assessment", needs=Code("security_assessment"), entity=Code(entity.name))
+        return fail(
+            "important data went abroad without a security assessment",
+            needs=Code("security_assessment"),
+            entity=Code(entity.name),
+        )
     if "security_assessment" in held:
         return PASS
     if event.data_class in {None, "unknown"}:
@@ -100,7 +135,9 @@ def export_without_mechanism(event: GenerationEvent, facts: Facts) -> Result:
     if entity.critical_infrastructure is None:
         return inconclusive("critical_infrastructure of the entity in the policy")
     if entity.critical_infrastructure:
-        return fail("a CIIO exported without a security assessment", needs=Code("security_assessment"), entity=Code(entity.name))
+        return fail(
+            "a CIIO exported without a security assessment", needs=Code("security_assessment"), entity=Code(entity.name)
+        )
     if held or exempt(export):
         return PASS
     if event.sensitive_personal_information is None:

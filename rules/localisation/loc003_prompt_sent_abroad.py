@@ -36,7 +36,12 @@ _HELD = ExportMechanism(
             given={"company": {"export_mechanisms": (_HELD,)}},
         ),
         passes("model in the mainland", prompt_personal_information=True),
-        passes("covered by a contract", prompt_personal_information=True, model=_ABROAD, given={"company": {"export_mechanisms": (_HELD,)}}),
+        passes(
+            "covered by a contract",
+            prompt_personal_information=True,
+            model=_ABROAD,
+            given={"company": {"export_mechanisms": (_HELD,)}},
+        ),
         passes(
             "exempt with its document",
             prompt_personal_information=True,
@@ -47,8 +52,12 @@ _HELD = ExportMechanism(
         skips("before the law", at="2021-10-31T23:59:59+08:00", prompt_personal_information=True, model=_ABROAD),
         unclear("whether the prompt held any is unknown", prompt_personal_information=None, model=_ABROAD),
         unclear("model unknown", prompt_personal_information=True, model=None),
-        unclear("where the model runs is unknown", prompt_personal_information=True, model=ModelReference(id="model-b")),
-        unclear("no entity in the policy", prompt_personal_information=True, model=_ABROAD, given={"svc": {"entity": None}}),
+        unclear(
+            "where the model runs is unknown", prompt_personal_information=True, model=ModelReference(id="model-b")
+        ),
+        unclear(
+            "no entity in the policy", prompt_personal_information=True, model=_ABROAD, given={"svc": {"entity": None}}
+        ),
     ),
 )
 def prompt_sent_abroad(event: GenerationEvent, facts: Facts) -> Result:
@@ -72,4 +81,6 @@ def prompt_sent_abroad(event: GenerationEvent, facts: Facts) -> Result:
         return inconclusive("entity of the service in the policy")
     if held_at(entity, facts.at_ms):
         return PASS
-    return fail("the prompt's personal information went abroad uncovered", region=Code(region), entity=Code(entity.name))
+    return fail(
+        "the prompt's personal information went abroad uncovered", region=Code(region), entity=Code(entity.name)
+    )

@@ -39,5 +39,10 @@ def corpus_stored_abroad(event: IngestEvent, facts: Facts) -> Result:
     3. Tell the data protection officer: what was stored abroad so far may be an export.
     """
     return judge_storage(
-        event.storage_region, "storage_region", event.personal_information, "personal_information", event.data_class, facts
+        event.storage_region,
+        "storage_region",
+        event.personal_information,
+        "personal_information",
+        event.data_class,
+        facts,
     )

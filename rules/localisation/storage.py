@@ -9,7 +9,12 @@ from hegui.rules.facts import Facts
 
 
 def judge_storage(
-    region: str | None, region_field: str, personal: bool | None, personal_field: str, data_class: DataClass | None, facts: Facts
+    region: str | None,
+    region_field: str,
+    personal: bool | None,
+    personal_field: str,
+    data_class: DataClass | None,
+    facts: Facts,
 ) -> Result:
     """Return whether data stored in `region` must be stored in the mainland.
 

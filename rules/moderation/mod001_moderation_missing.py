@@ -25,7 +25,9 @@ def _verdict(decided_at_ms: int | None) -> Moderation:
         fails("late against the event's own time", delivered_at_ms=None, moderation=_verdict(BASE_AT_MS + 1)),
         passes("before delivery"),
         passes("at the very moment", moderation=_verdict(BASE_AT_MS)),
-        passes("delivered later than the event", delivered_at_ms=BASE_AT_MS + 500, moderation=_verdict(BASE_AT_MS + 400)),
+        passes(
+            "delivered later than the event", delivered_at_ms=BASE_AT_MS + 500, moderation=_verdict(BASE_AT_MS + 400)
+        ),
         skips("not offered to the public", given={"svc": {"public_cn": False}}, moderation=Moderation(verdict="none")),
         skips("before the law", at="2023-01-09T23:59:59+08:00", moderation=Moderation(verdict="none")),
         unclear("nothing said", moderation=None),

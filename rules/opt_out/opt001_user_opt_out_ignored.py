@@ -29,9 +29,19 @@ _YES = OptOut("user", PERSON, "allow", BASE_AT_MS - 500)
             given={"optouts": (_NO, OptOut("user", PERSON, "allow", BASE_AT_MS - 500, source="app"))},
         ),
         passes("never refused", source_type="user_input", user_key=PERSON),
-        passes("refused later", source_type="user_input", user_key=PERSON, given={"optouts": (OptOut("user", PERSON, "deny", BASE_AT_MS + 1),)}),
+        passes(
+            "refused later",
+            source_type="user_input",
+            user_key=PERSON,
+            given={"optouts": (OptOut("user", PERSON, "deny", BASE_AT_MS + 1),)},
+        ),
         passes("allowed again", source_type="user_input", user_key=PERSON, given={"optouts": (_NO, _YES)}),
-        passes("within the grace time", source_type="user_input", user_key=PERSON, given={"optouts": (_NO,), "opt_out_grace_seconds": 60}),
+        passes(
+            "within the grace time",
+            source_type="user_input",
+            user_key=PERSON,
+            given={"optouts": (_NO,), "opt_out_grace_seconds": 60},
+        ),
         passes(
             "the refusal had ended",
             source_type="user_input",

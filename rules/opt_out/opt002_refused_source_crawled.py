@@ -11,7 +11,13 @@ _HOUR_MS = 3_600_000
 
 
 def _crawl(**changes: object) -> CrawlRecord:
-    seen = {"fetched_at_ms": BASE_AT_MS, "robots": "allow", "robots_seen_at_ms": BASE_AT_MS - _HOUR_MS, "tdm_reservation": 0, "noai": False}
+    seen = {
+        "fetched_at_ms": BASE_AT_MS,
+        "robots": "allow",
+        "robots_seen_at_ms": BASE_AT_MS - _HOUR_MS,
+        "tdm_reservation": 0,
+        "noai": False,
+    }
     return CrawlRecord(**{**seen, **changes})  # type: ignore[arg-type]
 
 
@@ -27,10 +33,18 @@ def _crawl(**changes: object) -> CrawlRecord:
         fails("TDMRep says no", source_type="crawl", crawl=_crawl(tdm_reservation=1)),
         fails("noai", source_type="crawl", crawl=_crawl(noai=True)),
         fails("one no is enough", source_type="crawl", crawl=CrawlRecord(noai=True)),
-        fails("robots.txt a day and a millisecond old", source_type="crawl", crawl=_crawl(robots_seen_at_ms=BASE_AT_MS - 24 * _HOUR_MS - 1)),
+        fails(
+            "robots.txt a day and a millisecond old",
+            source_type="crawl",
+            crawl=_crawl(robots_seen_at_ms=BASE_AT_MS - 24 * _HOUR_MS - 1),
+        ),
         passes("allowed", source_type="crawl", crawl=_crawl()),
         passes("no robots.txt there", source_type="crawl", crawl=_crawl(robots="absent")),
-        passes("robots.txt exactly a day old", source_type="crawl", crawl=_crawl(robots_seen_at_ms=BASE_AT_MS - 24 * _HOUR_MS)),
+        passes(
+            "robots.txt exactly a day old",
+            source_type="crawl",
+            crawl=_crawl(robots_seen_at_ms=BASE_AT_MS - 24 * _HOUR_MS),
+        ),
         skips("licensed, not crawled"),
         skips("before the standard", at="2024-02-28T23:59:59+08:00", source_type="crawl", crawl=_crawl(noai=True)),
         unclear("nothing said of the crawl", source_type="crawl"),

@@ -23,7 +23,12 @@ _CONTENT = OptOut("content", _HASH, "deny", BASE_AT_MS - 1000)
     needs=("optouts",),
     cases=(
         fails("domain", source_type="crawl", url="https://example.com/a", given={"optouts": (_DOMAIN,)}),
-        fails("parent domain, capitals, port, user", source_type="crawl", url="HTTPS://u:p@News.Example.COM:8443/a?b", given={"optouts": (_DOMAIN,)}),
+        fails(
+            "parent domain, capitals, port, user",
+            source_type="crawl",
+            url="HTTPS://u:p@News.Example.COM:8443/a?b",
+            given={"optouts": (_DOMAIN,)},
+        ),
         fails("trailing dot", source_type="open", url="https://example.com./a", given={"optouts": (_DOMAIN,)}),
         fails(
             "a Chinese domain, registered in punycode",
@@ -33,11 +38,27 @@ _CONTENT = OptOut("content", _HASH, "deny", BASE_AT_MS - 1000)
         ),
         fails("work", source_type="open", work_id="isbn:9787000000001", given={"optouts": (_WORK,)}),
         fails("content", source_type="open", content_sha256=_HASH, given={"optouts": (_CONTENT,)}),
-        passes("another domain that ends alike", source_type="crawl", url="https://notexample.com/", given={"optouts": (_DOMAIN,)}),
-        passes("registered later", source_type="crawl", url="https://example.com/", given={"optouts": (OptOut("domain", "example.com", "deny", BASE_AT_MS + 1),)}),
+        passes(
+            "another domain that ends alike",
+            source_type="crawl",
+            url="https://notexample.com/",
+            given={"optouts": (_DOMAIN,)},
+        ),
+        passes(
+            "registered later",
+            source_type="crawl",
+            url="https://example.com/",
+            given={"optouts": (OptOut("domain", "example.com", "deny", BASE_AT_MS + 1),)},
+        ),
         passes("nothing registered", source_type="open", work_id="isbn:9787000000001"),
         skips("licensed by contract", given={"optouts": (_WORK,)}, work_id="isbn:9787000000001"),
-        skips("before the law", at="2023-08-14T23:59:59+08:00", source_type="open", work_id="isbn:9787000000001", given={"optouts": (_WORK,)}),
+        skips(
+            "before the law",
+            at="2023-08-14T23:59:59+08:00",
+            source_type="open",
+            work_id="isbn:9787000000001",
+            given={"optouts": (_WORK,)},
+        ),
         unclear("nothing to look up", source_type="crawl"),
         unclear("address without a host", source_type="crawl", url="/a/b"),
         unclear("registry not connected", source_type="crawl", url="https://example.com/", given={"optouts": None}),
@@ -68,4 +89,6 @@ def registered_refusal_ingested(event: IngestEvent, facts: Facts) -> Result:
             return inconclusive("a url with a readable host")
     if refusal is None:
         return PASS
-    return fail("a registered refusal covers the record", matched=Code(refusal.scheme), refused_at_ms=refusal.observed_at_ms)
+    return fail(
+        "a registered refusal covers the record", matched=Code(refusal.scheme), refused_at_ms=refusal.observed_at_ms
+    )

@@ -21,7 +21,12 @@ _NO = OptOut("user", PERSON, "deny", BASE_AT_MS - 1000)
     cases=(
         fails("refused before", train_use=True, user_key=PERSON, given={"optouts": (_NO,)}),
         passes("never refused", train_use=True, user_key=PERSON),
-        passes("within the grace time", train_use=True, user_key=PERSON, given={"optouts": (_NO,), "opt_out_grace_seconds": 2}),
+        passes(
+            "within the grace time",
+            train_use=True,
+            user_key=PERSON,
+            given={"optouts": (_NO,), "opt_out_grace_seconds": 2},
+        ),
         skips("not for training", user_key=PERSON, given={"optouts": (_NO,)}),
         skips("before the law", at="2021-10-31T23:59:59+08:00", train_use=True, user_key=PERSON),
         unclear("use unknown", train_use=None, user_key=PERSON),

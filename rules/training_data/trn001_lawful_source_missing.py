@@ -20,12 +20,22 @@ from hegui.rules.facts import Facts
         fails("licensed, no licence", licence_document=""),
         fails("crawled, no record", source_type="crawl", crawl=CrawlRecord(collection_record="")),
         fails("bought, no contract", source_type="commercial", contract_document=""),
-        fails("contract ended that moment", source_type="commercial", contract_document="c", contract_valid_until_ms=BASE_AT_MS),
+        fails(
+            "contract ended that moment",
+            source_type="commercial",
+            contract_document="c",
+            contract_valid_until_ms=BASE_AT_MS,
+        ),
         fails("user's input, no authorisation", source_type="user_input", user_authorisation=""),
         passes("open with licence", source_type="open"),
         passes("licensed"),
         passes("crawled with record", source_type="crawl", crawl=CrawlRecord(collection_record="r")),
-        passes("bought under contract", source_type="commercial", contract_document="c", contract_valid_until_ms=BASE_AT_MS + 1),
+        passes(
+            "bought under contract",
+            source_type="commercial",
+            contract_document="c",
+            contract_valid_until_ms=BASE_AT_MS + 1,
+        ),
         passes("user's input, authorised", source_type="user_input", user_authorisation="a"),
         skips("synthetic", source_type="synthetic"),
         skips("before the law", at="2023-08-14T23:59:59+08:00", licence_document=""),
@@ -64,5 +74,7 @@ def lawful_source_missing(event: IngestEvent, facts: Facts) -> Result:
         if event.contract_valid_until_ms is None:
             return inconclusive("contract_valid_until_ms")
         if event.contract_valid_until_ms <= facts.at_ms:
-            return fail("the supply contract had ended", source_type=Code(kind), ended_at_ms=event.contract_valid_until_ms)
+            return fail(
+                "the supply contract had ended", source_type=Code(kind), ended_at_ms=event.contract_valid_until_ms
+            )
     return PASS

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 import msgspec
-
 from hegui.streams.commands.options import config_option
 from hegui.streams.errors import SettingsError
 from hegui.streams.settings import load_settings
@@ -24,8 +23,16 @@ def command() -> None:
 
 @command.command()
 @config_option
-@click.option("--severity", type=click.Choice(["critical", "high", "medium", "low"]), default="critical", show_default=True, help="Which route to try.")
-@click.option("--minutes", type=click.IntRange(1, 60), default=5, show_default=True, help="After how long it resolves by itself.")
+@click.option(
+    "--severity",
+    type=click.Choice(["critical", "high", "medium", "low"]),
+    default="critical",
+    show_default=True,
+    help="Which route to try.",
+)
+@click.option(
+    "--minutes", type=click.IntRange(1, 60), default=5, show_default=True, help="After how long it resolves by itself."
+)
 def test(config_file: Path | None, severity: str, minutes: int) -> None:
     """Send a test page to Alertmanager: the same routing, grouping and receivers as a real one."""
     url = load_settings(config_file).alerts.alertmanager_url.rstrip("/") + "/api/v2/alerts"
@@ -44,8 +51,14 @@ def test(config_file: Path | None, severity: str, minutes: int) -> None:
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - as above
             pass
     except urllib.error.HTTPError as error:
-        raise SettingsError(f"alerts.alertmanager_url {url} answered {error.code}; check that it is an Alertmanager") from None
+        raise SettingsError(
+            f"alerts.alertmanager_url {url} answered {error.code}; check that it is an Alertmanager"
+        ) from None
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
-        raise SettingsError(f"alerts.alertmanager_url {url} cannot be reached ({reason}); correct it or start Alertmanager") from None
-    click.echo(f"sent ComplianceTestPage with severity {severity} to {url}; the receiver should have it after group_wait")
+        raise SettingsError(
+            f"alerts.alertmanager_url {url} cannot be reached ({reason}); correct it or start Alertmanager"
+        ) from None
+    click.echo(
+        f"sent ComplianceTestPage with severity {severity} to {url}; the receiver should have it after group_wait"
+    )

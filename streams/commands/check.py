@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 import msgspec
-
 from hegui.rules.core import Outcome
 from hegui.streams.cli import EXIT_FAILED
 from hegui.streams.commands.lines import read_lines
@@ -21,10 +20,23 @@ _COLOURS = {"critical": "red", "high": "red", "medium": "yellow", "low": "blue"}
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE|-...", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE|-...", type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
 @policy_option
-@click.option("--optouts", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Opt-outs as JSON lines; without it those rules stay inconclusive.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Text for people, or one JSON line per event.")
+@click.option(
+    "--optouts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Opt-outs as JSON lines; without it those rules stay inconclusive.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or one JSON line per event.",
+)
 def command(files: tuple[str, ...], policy_file: Path | None, optouts: Path | None, form: str) -> None:
     """Judge events offline: JSON lines, one structured CloudEvent each.
 
@@ -41,7 +53,11 @@ def command(files: tuple[str, ...], policy_file: Path | None, optouts: Path | No
         events += 1
         if isinstance(judged, DecodeError):
             bad += 1
-            click.echo(msgspec.json.encode({"error": judged.reason, "detail": judged.detail}).decode() if form == "json" else f"UNDECODABLE {judged}")
+            click.echo(
+                msgspec.json.encode({"error": judged.reason, "detail": judged.detail}).decode()
+                if form == "json"
+                else f"UNDECODABLE {judged}"
+            )
             continue
         outcomes.update((rule, result.outcome) for rule, result in judged.results.items())
         if form == "json":
@@ -71,7 +87,11 @@ def _text(judged: Judged) -> None:
     made = judged.violation
     assert made is not None
     for result in made.results:
-        word = click.style(result.outcome.value.upper(), fg=_COLOURS[result.severity] if result.outcome is Outcome.FAIL else "cyan", bold=True)
+        word = click.style(
+            result.outcome.value.upper(),
+            fg=_COLOURS[result.severity] if result.outcome is Outcome.FAIL else "cyan",
+            bold=True,
+        )
         click.echo(f"{word} {result.rule} {result.severity}  {made.service}  {made.source} {made.id}")
         click.echo(f"    {result.reason}  [{'; '.join(result.clauses)}]")
         if result.evidence:
@@ -85,4 +105,6 @@ def _summary(events: int, bad: int, outcomes: Counter[tuple[str, Outcome]], titl
     click.echo(f"{'rule':8} {'pass':>7} {'fail':>7} {'waived':>7} {'incon.':>7} {'error':>7} {'n/a':>7}  title")
     order = (Outcome.PASS, Outcome.FAIL, Outcome.WAIVED, Outcome.INCONCLUSIVE, Outcome.ERROR, Outcome.NOT_APPLICABLE)
     for rule_id in sorted({rule for rule, _ in outcomes}):
-        click.echo(f"{rule_id:8} " + " ".join(f"{outcomes[rule_id, outcome]:7}" for outcome in order) + f"  {titles[rule_id]}")
+        click.echo(
+            f"{rule_id:8} " + " ".join(f"{outcomes[rule_id, outcome]:7}" for outcome in order) + f"  {titles[rule_id]}"
+        )

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import msgspec
-
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.events import Envelope, GenerationEvent, IngestEvent
 from hegui.streams.commands.lines import read_lines, read_topic
@@ -16,17 +15,34 @@ from hegui.streams.decoders import decode_cloudevents, decode_lines
 from hegui.streams.errors import DecodeError
 from hegui.streams.offline import Coverage, all_fields, judge, offline_engine
 
-_TYPES = {"GenerationEvent": GenerationEvent, "IngestEvent": IngestEvent}
+_TYPES: dict[str, type[msgspec.Struct]] = {"GenerationEvent": GenerationEvent, "IngestEvent": IngestEvent}
 
 
 @click.command()
-@click.option("--from", "origin", required=True, metavar="FILE|TOPIC", help="A file of JSON lines (-: standard input), or a topic (needs --config).")
+@click.option(
+    "--from",
+    "origin",
+    required=True,
+    metavar="FILE|TOPIC",
+    help="A file of JSON lines (-: standard input), or a topic (needs --config).",
+)
 @policy_option
 @click.option("--optouts", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Opt-outs as JSON lines.")
 @config_option
-@click.option("--limit", type=click.IntRange(min=1), default=10_000, show_default=True, help="Latest records to read of a topic.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Text for people, or JSON.")
-def command(origin: str, policy_file: Path | None, optouts: Path | None, config_file: Path | None, limit: int, form: str) -> None:
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=10_000, show_default=True, help="Latest records to read of a topic."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON.",
+)
+def command(
+    origin: str, policy_file: Path | None, optouts: Path | None, config_file: Path | None, limit: int, form: str
+) -> None:
     """Show which fields your events carry, which rules stay inconclusive, and what to add.
 
     The first thing a new deployment needs: point it at a sample of your events.
@@ -90,12 +106,16 @@ def _text(coverage: Coverage, rules: tuple[Rule, ...]) -> None:
             continue
         share = f"{int(100 * decided / (decided + unclear)):3}%"  # rounded down: 100 % means every one
         click.echo(f"  {rule.id}  {click.style(share, fg='green' if not unclear else 'yellow')}   {rule.title}")
-        lacking = sorted(((n, what) for (rule_id, what), n in coverage.missing.items() if rule_id == rule.id), reverse=True)
+        lacking = sorted(
+            ((n, what) for (rule_id, what), n in coverage.missing.items() if rule_id == rule.id), reverse=True
+        )
         for n, what in lacking[:3]:
             click.echo(f"             add {what}  ({n} events)")
     click.secho("\nFields: share of events that carry them", bold=True)
     for kind, count in sorted(coverage.events.items()):
         click.echo(f"  {kind}")
         for field in all_fields(_TYPES[kind]):
-            share = coverage.fields.get((kind, field), 0) / count
-            click.echo(f"    {click.style(f'{int(100 * share):3}%', fg='green' if share == 1 else 'yellow' if share else 'red')}  {field}")
+            carried = coverage.fields.get((kind, field), 0) / count
+            click.echo(
+                f"    {click.style(f'{int(100 * carried):3}%', fg='green' if carried == 1 else 'yellow' if carried else 'red')}  {field}"
+            )

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-
 from hegui.streams.settings import Settings
 
 
@@ -32,7 +31,6 @@ def read_topic(settings: Settings, topic: str, limit: int) -> list[tuple[bytes, 
 
     async def work() -> list[tuple[bytes, list[tuple[str, bytes]]]]:
         from aiokafka import TopicPartition
-
         from hegui.streams.broker import admin, reader, start_with_retry
 
         client = admin(settings.kafka)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-
 from hegui.streams.policy_file import load_policy
 from hegui.streams.settings import Settings, load_settings
 
@@ -28,7 +27,9 @@ def config_option(function: F) -> F:
 
 def policy_option(function: F) -> F:
     """Add `--policy FILE`."""
-    return click.option("--policy", "policy_file", type=click.Path(path_type=Path), help="The deployer's policy (YAML).")(function)
+    return click.option(
+        "--policy", "policy_file", type=click.Path(path_type=Path), help="The deployer's policy (YAML)."
+    )(function)
 
 
 def settings_from(config_file: Path | None) -> Settings:
@@ -42,4 +43,6 @@ def settings_from(config_file: Path | None) -> Settings:
 
 def policy_from(policy_file: Path | None) -> tuple[Any, Any]:
     """Load the policy and its rules; without a file, the example policy that matches the example data."""
-    return load_policy(policy_file if policy_file is not None else Path(__file__).parents[1] / "examples" / "policy.yaml")
+    return load_policy(
+        policy_file if policy_file is not None else Path(__file__).parents[1] / "examples" / "policy.yaml"
+    )

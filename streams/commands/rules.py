@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import msgspec
-
 from hegui.rules.cases import run_cases
 from hegui.rules.catalog import find_rules
 from hegui.rules.core import Rule
@@ -21,7 +20,14 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Text for people, or JSON.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or JSON.",
+)
 def list_(form: str) -> None:
     """List all rules."""
     rules = find_rules()
@@ -83,7 +89,13 @@ def _row(rule: Rule) -> dict[str, object]:
         "stage": rule.stage,
         "on": rule.on.__name__,
         "basis": [
-            {"clause": c.id, "instrument": c.instrument, "in_force_from": c.in_force_from, "confidence": c.confidence, "source": c.source}
+            {
+                "clause": c.id,
+                "instrument": c.instrument,
+                "in_force_from": c.in_force_from,
+                "confidence": c.confidence,
+                "source": c.source,
+            }
             for c in rule.basis
         ],
     }

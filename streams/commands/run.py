@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import click
-
 from hegui.streams.commands.options import config_option, settings_from
 from hegui.streams.settings import Settings
 
@@ -17,7 +16,13 @@ ROLES = ("evaluator", "state")
 
 @click.command()
 @config_option
-@click.option("--role", type=click.Choice([*ROLES, "all"]), default="all", show_default=True, help="Which part to run; all: one process each.")
+@click.option(
+    "--role",
+    type=click.Choice([*ROLES, "all"]),
+    default="all",
+    show_default=True,
+    help="Which part to run; all: one process each.",
+)
 def command(config_file: Path | None, role: str) -> None:
     """Run the daemon until SIGTERM.
 
@@ -32,9 +37,8 @@ def command(config_file: Path | None, role: str) -> None:
 
 def run_role(settings: Settings, role: str) -> int:
     """Run one role in this process; return its exit code."""
-    from aiokafka.errors import KafkaError
-
     import structlog
+    from aiokafka.errors import KafkaError
     from hegui.streams.daemon import run_in_loop
 
     log = structlog.get_logger()
@@ -60,7 +64,10 @@ def _supervise(config_file: Path | None) -> int:
     from types import FrameType
 
     arguments = ["--config", str(config_file)] if config_file else []
-    children = {role: subprocess.Popen([sys.executable, "-m", "hegui.streams", "run", "--role", role, *arguments]) for role in ROLES}
+    children = {
+        role: subprocess.Popen([sys.executable, "-m", "hegui.streams", "run", "--role", role, *arguments])
+        for role in ROLES
+    }
 
     def forward(number: int, _: FrameType | None) -> None:
         for child in children.values():

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 import msgspec
-
 from hegui.streams.commands.options import config_option
 from hegui.streams.schema import asyncapi, json_schemas
 from hegui.streams.settings import load_settings
@@ -14,7 +13,14 @@ from hegui.streams.settings import load_settings
 
 @click.command()
 @click.argument("content", required=False)
-@click.option("--format", "form", type=click.Choice(["asyncapi", "jsonschema"]), default="asyncapi", show_default=True, help="One document of all topics, or schemas.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["asyncapi", "jsonschema"]),
+    default="asyncapi",
+    show_default=True,
+    help="One document of all topics, or schemas.",
+)
 @config_option
 def command(content: str | None, form: str, config_file: Path | None) -> None:
     """Print the schema of every topic, or the JSON Schema of one CONTENT (event, optout, filing, violation, finding, ...)."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 import msgspec
-
 from hegui.rules.events import GenerationEnvelope
 from hegui.streams import simulation
 from hegui.streams.commands.options import config_option, settings_from
@@ -23,7 +22,11 @@ from hegui.streams.settings import Settings
 @click.option("--seconds", type=click.FloatRange(min=0), help="How long; without it, until stopped.")
 @click.option("--faults", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of faulty events.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same events but for the times.")
-@click.option("--output", type=click.File("wb"), help="Write JSON lines to this file (-: standard output) instead of Kafka; needs --count.")
+@click.option(
+    "--output",
+    type=click.File("wb"),
+    help="Write JSON lines to this file (-: standard output) instead of Kafka; needs --count.",
+)
 @click.option("--count", type=click.IntRange(min=1), help="How many events to write with --output.")
 def command(
     config_file: Path | None,
@@ -40,7 +43,7 @@ def command(
             raise click.UsageError("--output needs --count")
         now_ms = time.time_ns() // 1_000_000
         for event in islice(simulation.traffic(lambda: now_ms, seed=seed, faults=faults), count):
-            output.write(simulation.encode(event) + b"\n")  # type: ignore[attr-defined]
+            output.write(simulation.encode(event) + b"\n")
         return
     settings = settings_from(config_file)
     try:
@@ -50,7 +53,15 @@ def command(
     click.echo(f"sent {sent} events", err=True)
 
 
-async def send(settings: Settings, *, rate: float, seconds: float | None, faults: float, seed: int, stop: asyncio.Event | None = None) -> int:
+async def send(
+    settings: Settings,
+    *,
+    rate: float,
+    seconds: float | None,
+    faults: float,
+    seed: int,
+    stop: asyncio.Event | None = None,
+) -> int:
     """Send events at a rate, and the opt-outs that the faults run into; return how many events were sent."""
     from hegui.streams.broker import producer, start_with_retry
 
@@ -65,7 +76,9 @@ async def send(settings: Settings, *, rate: float, seconds: float | None, faults
                 await client.send_and_wait(settings.topics.optouts, msgspec.json.encode(record), key=key)
         topics = [topic.name for topic in settings.topics.inputs]
         started = time.monotonic()
-        for event in simulation.traffic(lambda: time.time_ns() // 1_000_000, seed=seed, faults=faults, run=f"sim{now_ms:x}"):
+        for event in simulation.traffic(
+            lambda: time.time_ns() // 1_000_000, seed=seed, faults=faults, run=f"sim{now_ms:x}"
+        ):
             elapsed = time.monotonic() - started
             if (seconds is not None and elapsed >= seconds) or (stop is not None and stop.is_set()):
                 break

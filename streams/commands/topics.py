@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from hegui.streams.commands.options import config_option, settings_from
 from hegui.streams.errors import TopicError
 from hegui.streams.settings import Settings
@@ -52,4 +51,6 @@ def create(config_file: Path | None) -> None:
 
     created, counts = asyncio.run(work())
     for name, partitions in sorted(counts.items()):
-        click.echo(f"{'created' if name in created else 'exists '}  {name}  {partitions} partition{'s' if partitions > 1 else ''}")
+        click.echo(
+            f"{'created' if name in created else 'exists '}  {name}  {partitions} partition{'s' if partitions > 1 else ''}"
+        )

@@ -1,0 +1,1 @@
+"""Thin drivers that carry the judgement on a Kafka client."""

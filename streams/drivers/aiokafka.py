@@ -14,9 +14,14 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from aiokafka.structs import OffsetAndMetadata
-
 from hegui.rules.observations import BLOCK_OFFSETS
 from hegui.streams.broker import group_consumer, producer, start_with_retry
 from hegui.streams.coverage_gaps import CoverageGap, plan_start
@@ -35,7 +40,9 @@ class _Sent:
 
     __slots__ = ("acknowledgements", "oldest_ms", "positions")
 
-    def __init__(self, positions: dict[Partition, int], acknowledgements: list[asyncio.Future[Any]], oldest_ms: int | None) -> None:
+    def __init__(
+        self, positions: dict[Partition, int], acknowledgements: list[asyncio.Future[Any]], oldest_ms: int | None
+    ) -> None:
         self.positions = positions
         self.acknowledgements = acknowledgements
         self.oldest_ms = oldest_ms
@@ -143,7 +150,8 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _send(self, outputs: Iterable[Output]) -> list[asyncio.Future[Any]]:
         send, topics = self._producer.send, self._topics
         return [
-            await send(topics[o.destination], o.value, key=o.key, partition=o.partition, headers=o.headers) for o in outputs
+            await send(topics[o.destination], o.value, key=o.key, partition=o.partition, headers=o.headers)
+            for o in outputs
         ]
 
     async def _acknowledge(self) -> None:
@@ -160,7 +168,9 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         if not due:
             return
         try:
-            await self._consumer.commit({TopicPartition(*p): OffsetAndMetadata(offset, "") for p, offset in due.items()})
+            await self._consumer.commit(
+                {TopicPartition(*p): OffsetAndMetadata(offset, "") for p, offset in due.items()}
+            )
         except (CommitFailedError, IllegalStateError) as error:
             # The group moved on; the new owner starts at the last commit and repeats the work.
             log.warning("commit_refused", error=type(error).__name__)
@@ -213,7 +223,9 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
                     self._metrics.lag.remove(key[0], str(key[1]))
 
     def _exposed(self) -> set[Partition]:
-        return {(s.labels["topic"], int(s.labels["partition"])) for s in next(iter(self._metrics.lag.collect())).samples}
+        return {
+            (s.labels["topic"], int(s.labels["partition"])) for s in next(iter(self._metrics.lag.collect())).samples
+        }
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Find where to begin; a position that the log no longer has is a recorded gap, never a silent reset."""

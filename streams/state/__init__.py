@@ -1,0 +1,1 @@
+"""State agents: issues and findings on Faust."""

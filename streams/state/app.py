@@ -16,7 +16,6 @@ import faust
 import msgspec
 import structlog
 from aiokafka import TopicPartition
-
 from hegui.rules.observations import Observation
 from hegui.streams.broker import reader, tls_context
 from hegui.streams.settings import Settings
@@ -48,7 +47,9 @@ def state_group(settings: Settings) -> str:
     return f"{settings.kafka.group_id}-state"
 
 
-def build_app(settings: Settings, keeper: IssueKeeper, bury: Callable[[int, int, bytes | None], Any], leave: Quit = quit_process) -> faust.App:
+def build_app(
+    settings: Settings, keeper: IssueKeeper, bury: Callable[[int, int, bytes | None], Any], leave: Quit = quit_process
+) -> faust.App:
     """Return the application with its one table and agent.
 
     Args:
@@ -98,11 +99,15 @@ def build_app(settings: Settings, keeper: IssueKeeper, bury: Callable[[int, int,
     table = app.Table("issues", key_type=bytes, value_type=bytes, partitions=partitions)
     if table.changelog_topic_name != changelog_name(settings):
         raise RuntimeError(f"changelog {table.changelog_topic_name} is not {changelog_name(settings)}")
-    observations = app.topic(settings.topics.observations, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    findings = app.topic(settings.topics.findings, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    observations = app.topic(
+        settings.topics.observations, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+    )
+    findings = app.topic(
+        settings.topics.findings, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+    )
     decoder = msgspec.json.Decoder(Observation)
 
-    @table.on_recover
+    @table.on_recover  # type: ignore[untyped-decorator]
     async def recovered() -> None:
         owned = {tp.partition for tp in app.tables.recovery.active_tps}
         # What belongs to others now is dropped from memory without a tombstone in the changelog.
@@ -111,7 +116,7 @@ def build_app(settings: Settings, keeper: IssueKeeper, bury: Callable[[int, int,
         keeper.load(table.data.data, owned)
         log.info("state_recovered", partitions=sorted(owned), issues=sum(len(i) for i in keeper.issues.values()))
 
-    @app.on_partitions_revoked.connect
+    @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
     async def revoked(_: Any, partitions_revoked: Any = (), **given: Any) -> None:
         gone = partitions_revoked or given.get("revoked", ())
         keeper.release({tp.partition for tp in gone if tp.topic == settings.topics.observations})
@@ -130,22 +135,28 @@ def build_app(settings: Settings, keeper: IssueKeeper, bury: Callable[[int, int,
             return
         step = keeper.step(partition, offset, round(message.timestamp * 1000), observation)
         # Findings first, acknowledged; then the table. A crash in between sends the same findings again, by the same uids.
-        sent = [await findings.send(key=key, value=value, headers=headers, force=True) for key, value, headers in step.findings]
+        sent = [
+            await findings.send(key=key, value=value, headers=headers, force=True)
+            for key, value, headers in step.findings
+        ]
         for acknowledgement in sent:
             await acknowledgement
         for key, value in step.writes.items():
             table[key] = value
         keeper.sent(step.reports)
 
-    @app.agent(observations, concurrency=1, name="issues")
+    @app.agent(observations, concurrency=1, name="issues")  # type: ignore[untyped-decorator]
     async def issues(stream: Any) -> None:
         async for event in stream.events():
             try:
                 await count(event)
-            except BaseException as error:  # noqa: BLE001 - CancelledError too: Faust would acknowledge and commit the event
+            except BaseException as error:
                 if app.should_stop or app.rebalancing:
                     raise
-                leave("state_step_failed", f"{type(error).__name__} at partition {event.message.partition} offset {event.message.offset}")
+                leave(
+                    "state_step_failed",
+                    f"{type(error).__name__} at partition {event.message.partition} offset {event.message.offset}",
+                )
 
     return app
 
@@ -177,5 +188,7 @@ async def _explain_gap(settings: Settings, partition: int, expected: int, found:
 def _credentials(settings: Settings) -> Any:
     sasl, context = settings.kafka.sasl, tls_context(settings.kafka)
     if sasl.mechanism:
-        return faust.SASLCredentials(mechanism=sasl.mechanism, username=sasl.username, password=sasl.password, ssl_context=context)
+        return faust.SASLCredentials(
+            mechanism=sasl.mechanism, username=sasl.username, password=sasl.password, ssl_context=context
+        )
     return faust.SSLCredentials(context=context) if context is not None else None

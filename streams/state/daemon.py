@@ -10,8 +10,6 @@ from typing import Any
 
 import msgspec
 import structlog
-from prometheus_client import CollectorRegistry
-
 from hegui.rules.catalog import find_rules
 from hegui.rules.engine import rule_set_hash
 from hegui.streams.broker import producer, start_with_retry
@@ -24,6 +22,7 @@ from hegui.streams.settings import Settings
 from hegui.streams.state.app import build_app, quit_process
 from hegui.streams.state.issues import IssueKeeper
 from hegui.streams.watchdog import Progress, watch
+from prometheus_client import CollectorRegistry
 
 log = structlog.get_logger()
 
@@ -37,7 +36,11 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
     policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
     metrics = StateMetrics(CollectorRegistry())
     keeper = IssueKeeper(
-        settings.topics.state_partitions, settings.issues.timing(), metrics, version=version("hegui"), pages=settings.issues.pages_url
+        settings.topics.state_partitions,
+        settings.issues.timing(),
+        metrics,
+        version=version("hegui"),
+        pages=settings.issues.pages_url,
     )
 
     def swap(policy: Any, rules: Any) -> str:
@@ -74,7 +77,9 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
             topic = settings.topics.observations
             metrics.dead_letters.labels(topic, "invalid_data").inc()
             digest = None if value is None else hashlib.sha256(value).hexdigest()
-            letter = DeadLetter(topic, partition, offset, 0, "invalid_data", "not an observation", len(value or b""), digest)
+            letter = DeadLetter(
+                topic, partition, offset, 0, "invalid_data", "not an observation", len(value or b""), digest
+            )
             await letters.send_and_wait(settings.topics.dead_letters, msgspec.json.encode(letter))
 
         app = build_app(settings, keeper, bury)
@@ -98,7 +103,9 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
     await serve(settings, settings.http.state_port, server, work)
 
 
-async def _until_stopped(app: Any, settings: Settings, metrics: StateMetrics, progress: Progress, stop: asyncio.Event) -> None:
+async def _until_stopped(
+    app: Any, settings: Settings, metrics: StateMetrics, progress: Progress, stop: asyncio.Event
+) -> None:
     """Report progress and lag until `stop` is set; leave the process when Faust crashed."""
     topic = settings.topics.observations
     committed: dict[Any, int] = {}

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-
 from hegui.rules.core import Rule, Stage
 from hegui.rules.findings import FINDING_TYPE, finding
 from hegui.rules.issues import Issue, Report, Timing, advance, issue_key, observe
@@ -51,7 +50,9 @@ class Step(msgspec.Struct):
 class IssueKeeper:
     """The issues of the partitions that this process owns."""
 
-    def __init__(self, partitions: int, timing: Timing, metrics: StateMetrics, *, version: str, pages: str = "") -> None:
+    def __init__(
+        self, partitions: int, timing: Timing, metrics: StateMetrics, *, version: str, pages: str = ""
+    ) -> None:
         self.issues: dict[int, dict[str, Issue]] = {}
         self.progress: dict[int, Progress] = {}
         self._partitions = partitions
@@ -123,7 +124,9 @@ class IssueKeeper:
         for sum_ in observation.sums:
             key = issue_key(sum_.tenant, sum_.rule, sum_.service)
             before = issues.get(key)
-            after, made = observe(before, observation, sum_, watermark_ms=watermark_ms, at_ms=at_ms, timing=self._timing)
+            after, made = observe(
+                before, observation, sum_, watermark_ms=watermark_ms, at_ms=at_ms, timing=self._timing
+            )
             reports += made
             if after is not None and after is not before:
                 issues[key] = after
@@ -195,7 +198,13 @@ class IssueKeeper:
 
     def _hide(self, issue: Issue) -> None:
         metrics, labels = self._metrics, (issue.tenant, issue.service, issue.rule)
-        for gauge in (metrics.open_issues, metrics.suppressed, metrics.failures, metrics.first_failure, metrics.last_failure):
+        for gauge in (
+            metrics.open_issues,
+            metrics.suppressed,
+            metrics.failures,
+            metrics.first_failure,
+            metrics.last_failure,
+        ):
             _drop(gauge, labels)
         info = self._exposed.pop(issue.key, None)
         if info is not None:
@@ -218,4 +227,13 @@ def _not_installed(rule_id: str, like: Rule) -> Rule:
     """Return a stand-in for a rule whose pack was removed while its issue is open: the issue can still close."""
     from dataclasses import replace
 
-    return replace(like, id=rule_id, title=f"{rule_id} (not installed)", title_zh=rule_id, family="unknown", severity="low", stage=_SANDBOX, basis=())
+    return replace(
+        like,
+        id=rule_id,
+        title=f"{rule_id} (not installed)",
+        title_zh=rule_id,
+        family="unknown",
+        severity="low",
+        stage=_SANDBOX,
+        basis=(),
+    )
