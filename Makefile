@@ -1,0 +1,49 @@
+# `make` prints this help.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed-
+
+help:  ## Show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hegui needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED)demo: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(INSTALLED)dev: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,seal,demo]'
+	@touch $@
+
+demo: $(INSTALLED)demo  ## Run broker, daemon and simulator for a minute (KEEP=1: until Ctrl-C; BROKER=host:port: your Kafka)
+	@$(BIN)/hegui demo $(if $(KEEP),--keep) $(if $(BROKER),--broker $(BROKER))
+
+setup: $(INSTALLED)dev  ## Install everything for development into .venv
+
+check: $(INSTALLED)dev  ## Format, lint, types, import directions
+	$(BIN)/ruff format --check rules streams tests
+	$(BIN)/ruff check rules streams tests
+	$(BIN)/mypy
+	PYTHONPATH=tests/typing $(BIN)/lint-imports
+
+servers: $(INSTALLED)dev  ## Install what the tests start: Apache Kafka, Prometheus, Alertmanager
+	bash tests/servers/install.sh $(BIN)/python
+
+test: check servers  ## Check, then the whole test suite (needs Java 17 and Maven)
+	$(BIN)/python -m pytest --cov=hegui.rules --cov=hegui.streams --cov-report=term:skip-covered
+
+pages: $(INSTALLED)dev  ## Write the pages of the rules and of the settings
+	$(BIN)/hegui rules pages rules/pages
+	$(BIN)/hegui config keys --format markdown > streams/settings.md
+
+bench: servers  ## Measure against the peers on Apache Kafka; writes tests/bench/RESULTS.md
+	$(BIN)/python -m tests.bench.run
+
+clean:  ## Remove what was installed and built
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+.PHONY: help demo setup check servers test pages bench clean
