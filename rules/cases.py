@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+
 from hegui.rules.core import Case, Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import (

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
+
 from hegui.rules.evidence import EvidenceValue, safe
 from hegui.rules.law import Clause
 

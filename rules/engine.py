@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+
 from hegui.rules.core import NOT_APPLICABLE, PASS, Check, Outcome, Result, Rule, inconclusive
 from hegui.rules.events import Event
 from hegui.rules.evidence import Code

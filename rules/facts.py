@@ -12,9 +12,10 @@ from typing import Annotated, Generic, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
+
 from hegui.rules.events import TimeMs
 from hegui.rules.policy import Entity, Policy, Service
-from msgspec import Meta
 
 OptOutScheme = Literal["user", "domain", "content", "work", "holder"]
 OptOutValue = Literal["allow", "deny"]

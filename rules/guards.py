@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
+
 from hegui.rules import events
 
 if TYPE_CHECKING:

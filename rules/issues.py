@@ -11,6 +11,7 @@ import hashlib
 from typing import Literal
 
 import msgspec
+
 from hegui.rules.observations import MAX_UIDS, Mark, Observation, Sum, count
 
 Status = Literal["open", "suppressed", "closed"]

@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
 from hegui.rules.core import Severity, Stage
 from hegui.rules.events import Mechanism, Role
-from msgspec import Meta
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 Instant = Annotated[datetime, Meta(tz=True)]

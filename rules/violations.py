@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
+
 from hegui.rules.core import Outcome, Rule, Severity, Stage
 from hegui.rules.engine import Deviation
 from hegui.rules.evidence import EvidenceValue, opaque_id

@@ -10,6 +10,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
+
 from hegui.streams.settings import KafkaSettings
 
 log = structlog.get_logger()
@@ -48,6 +49,7 @@ def group_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **client_options(kafka),
         group_id=kafka.group_id,
+        group_instance_id=kafka.group_instance_id,
         enable_auto_commit=False,
         auto_offset_reset="none",
         session_timeout_ms=round(kafka.session_timeout_seconds * 1000),

@@ -6,6 +6,7 @@ import importlib
 import sys
 
 import click
+
 from hegui.streams.errors import SettingsError, TopicError
 
 COMMANDS = {

@@ -12,6 +12,8 @@ from typing import Any
 
 import prometheus_client
 import structlog
+from prometheus_client import CollectorRegistry
+
 from hegui.rules.engine import Engine
 from hegui.rules.facts import FactStatus
 from hegui.streams.broker import admin, start_with_retry
@@ -26,7 +28,6 @@ from hegui.streams.policy_file import PolicyWatch, load_policy
 from hegui.streams.settings import Settings
 from hegui.streams.topics import check_topics
 from hegui.streams.watchdog import Progress, watch
-from prometheus_client import CollectorRegistry
 
 log = structlog.get_logger()
 
@@ -149,7 +150,8 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
     def before_scrape() -> None:
         metrics.readiness.set(0 if failing(readiness) else 1)
         for fact, status in evaluator.engine.snapshot.status().items():
-            metrics.facts_ready.labels(fact).set(1 if status is FactStatus.READY else 0)
+            if status is not FactStatus.UNDECLARED:  # what nobody connected is no outage
+                metrics.facts_ready.labels(fact).set(1 if status is FactStatus.READY else 0)
         for fact, seconds in feed.staleness_seconds().items():
             metrics.facts_staleness.labels(fact).set(seconds)
 

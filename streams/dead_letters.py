@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from hegui.streams.errors import DecodeError, SettingsError
 
 if TYPE_CHECKING:

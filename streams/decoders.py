@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
+
 from hegui.rules.events import ENVELOPES, Envelope, GenerationEnvelope, IngestEnvelope
 from hegui.streams.errors import DecodeError
 

@@ -103,7 +103,10 @@ def daemon(file: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HEGUI_")}
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "hegui.streams", "run", "--config", str(file)], stderr=output, stdout=output, env=environment
+            [sys.executable, "-m", "hegui.streams", "run", "--config", str(file)],
+            stderr=output,
+            stdout=output,
+            env=environment,
         )
         try:
             yield child
@@ -117,7 +120,9 @@ def daemon(file: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
                     child.wait()
 
 
-async def run_demo(settings: Settings, seen: Seen, *, rate: float, faulty_seconds: float, seconds: float | None, stop: asyncio.Event) -> None:
+async def run_demo(
+    settings: Settings, seen: Seen, *, rate: float, faulty_seconds: float, seconds: float | None, stop: asyncio.Event
+) -> None:
     """Send traffic and watch until `seconds` are over (None: until `stop`)."""
     from hegui.streams.commands.simulate import send
 
@@ -212,14 +217,21 @@ def screen(seen: Seen) -> Any:
         latest.add_column(column)
     for made in seen.latest:
         info, basis = made["finding_info"], "; ".join(made["compliance"]["requirements"])
-        latest.add_row(f"{made['activity_name']} {info['uid'][:8]}", made["resources"][0]["name"], made["compliance"]["control"], basis)
+        latest.add_row(
+            f"{made['activity_name']} {info['uid'][:8]}",
+            made["resources"][0]["name"],
+            made["compliance"]["control"],
+            basis,
+        )
     return Group(head, "", table, "", latest)
 
 
 def summary(seen: Seen, echo: Callable[[str], None]) -> bool:
     """Print the summary; return whether every family had a finding and everything sent was judged."""
     events, letters = seen.total("compliance_events_total"), seen.total("compliance_dead_letters_total")
-    echo(f"\n{seen.sent:,} events sent, {events:,.0f} judged, {letters:.0f} dead letters, lag {seen.total('compliance_consumer_lag_records'):.0f}")
+    echo(
+        f"\n{seen.sent:,} events sent, {events:,.0f} judged, {letters:.0f} dead letters, lag {seen.total('compliance_consumer_lag_records'):.0f}"
+    )
     echo("findings: " + ", ".join(f"{n} {activity.lower()}" for activity, n in sorted(seen.activities.items())))
     for family in FAMILIES:
         echo(f"\n{family}")
@@ -228,7 +240,9 @@ def summary(seen: Seen, echo: Callable[[str], None]) -> bool:
                 continue
             unmapped, control = made["unmapped"], made["compliance"]["control"]
             count = f"{unmapped['failures']} failed" + (f", {unmapped['waived']} waived" if unmapped["waived"] else "")
-            echo(f"  {control} {made['status']:10} {made['resources'][0]['name']:14} {count:20} {made['finding_info']['title']}")
+            echo(
+                f"  {control} {made['status']:10} {made['resources'][0]['name']:14} {count:20} {made['finding_info']['title']}"
+            )
             echo(f"         [{'; '.join(made['compliance']['requirements'])}]")
     missing = FAMILIES.keys() - seen.families()
     if missing:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
+
 from hegui.rules.core import Outcome
 from hegui.rules.engine import Deviation, Engine, Plan
 from hegui.rules.events import STREAMS, Envelope

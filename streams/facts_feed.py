@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import TopicPartition
+
 from hegui.rules.facts import FactStatus, FactTable, Filing, OptOut, Snapshot
 from hegui.streams.broker import reader, start_with_retry
 from hegui.streams.errors import DecodeError

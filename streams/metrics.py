@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import OTHER
 from hegui.rules.policy import Policy
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _EVALUATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _DELAY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
@@ -65,6 +66,7 @@ class ProcessMetrics:
             registry=registry,
         )
         self.policy_reload.set(1)
+        ProcessCollector(registry=registry)
         Gauge("compliance_build_info", "Version of hegui", ["version"], registry=registry).labels(version("hegui")).set(
             1
         )

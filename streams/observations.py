@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from aiokafka.partitioner import murmur2
+
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Plan
 from hegui.rules.issues import issue_key

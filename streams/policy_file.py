@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import yaml
+
 from hegui.rules.catalog import choose, find_rules
 from hegui.rules.core import Rule
 from hegui.rules.policy import Policy, PolicyError, check_policy

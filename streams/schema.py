@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
+
 from hegui.rules import events, facts, findings, issues, observations, violations
 from hegui.rules.documentation import field_docs
 from hegui.streams.coverage_gaps import CoverageGap

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
+from msgspec import Meta
+
 from hegui.rules.issues import Timing
 from hegui.streams.errors import SettingsError
-from msgspec import Meta
 
 PREFIX = "HEGUI_"
 
@@ -58,6 +59,8 @@ class KafkaSettings(_Section, frozen=True):
     """`host:port`, several separated by commas."""
     group_id: str = "hegui"
     """Consumer group of the evaluators; the state agents use `<group_id>-state`."""
+    group_instance_id: str | None = None
+    """Static membership: a name of this process that no other has. A process that comes back under it takes its partitions at once."""
     session_timeout_seconds: Seconds = 30.0
     """After how long the group gives up a silent member."""
     tls: TlsSettings = TlsSettings()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
+
 from hegui.rules.events import (
     Authorship,
     CrawlRecord,
@@ -28,7 +30,6 @@ from hegui.rules.events import (
     PromptRound,
 )
 from hegui.rules.facts import OptOut
-from msgspec.structs import replace
 
 REFUSED_DOMAIN = "refused.example"
 MODEL = ModelReference(id="example-model", version="7", hosting_region="cn-north-1")

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
+
 from hegui.streams.errors import TopicError
 from hegui.streams.settings import Settings
 

@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 import msgspec
+
 from hegui.rules.events import ImplicitLabel
 
 KEYS = ("Label", "ContentProducer", "ProduceID", "ReservedCode1", "ContentPropagator", "PropagateID", "ReservedCode2")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import msgspec
+
 from hegui.streams.commands.options import config_option
 from hegui.streams.errors import SettingsError
 from hegui.streams.settings import load_settings

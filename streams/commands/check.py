@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import msgspec
+
 from hegui.rules.core import Outcome
 from hegui.streams.cli import EXIT_FAILED
 from hegui.streams.commands.lines import read_lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from hegui.streams.commands.options import config_option
 from hegui.streams.dead_letters import sealer
 from hegui.streams.policy_file import load_policy

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import msgspec
+
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.events import Envelope, GenerationEvent, IngestEvent
 from hegui.streams.commands.lines import read_lines, read_topic

@@ -50,7 +50,10 @@ def command(seconds: float, rate: float, keep: bool, broker: str | None) -> None
             click.echo(f"{error}; the daemon's log ends with:\n{_tail(folder / 'daemon.log')}", err=True)
             sys.exit(EXIT_FAILED)
         if child.poll() is not None:
-            click.echo(f"the daemon ended with code {child.returncode}; its log ends with:\n{_tail(folder / 'daemon.log')}", err=True)
+            click.echo(
+                f"the daemon ended with code {child.returncode}; its log ends with:\n{_tail(folder / 'daemon.log')}",
+                err=True,
+            )
             sys.exit(EXIT_FAILED)
         good = summary(seen, click.echo)
     sys.exit(0 if good else EXIT_FAILED)

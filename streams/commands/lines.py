@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
+
 from hegui.streams.settings import Settings
 
 
@@ -31,6 +32,7 @@ def read_topic(settings: Settings, topic: str, limit: int) -> list[tuple[bytes, 
 
     async def work() -> list[tuple[bytes, list[tuple[str, bytes]]]]:
         from aiokafka import TopicPartition
+
         from hegui.streams.broker import admin, reader, start_with_retry
 
         client = admin(settings.kafka)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
 from hegui.streams.policy_file import load_policy
 from hegui.streams.settings import Settings, load_settings
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import msgspec
+
 from hegui.rules.cases import run_cases
 from hegui.rules.catalog import find_rules
 from hegui.rules.core import Rule

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import click
+
 from hegui.streams.commands.options import config_option, settings_from
 from hegui.streams.settings import Settings
 
@@ -39,6 +40,7 @@ def run_role(settings: Settings, role: str) -> int:
     """Run one role in this process; return its exit code."""
     import structlog
     from aiokafka.errors import KafkaError
+
     from hegui.streams.daemon import run_in_loop
 
     log = structlog.get_logger()

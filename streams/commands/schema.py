@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import msgspec
+
 from hegui.streams.commands.options import config_option
 from hegui.streams.schema import asyncapi, json_schemas
 from hegui.streams.settings import load_settings

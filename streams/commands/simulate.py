@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import msgspec
+
 from hegui.rules.events import GenerationEnvelope
 from hegui.streams import simulation
 from hegui.streams.commands.options import config_option, settings_from

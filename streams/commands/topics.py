@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from hegui.streams.commands.options import config_option, settings_from
 from hegui.streams.errors import TopicError
 from hegui.streams.settings import Settings

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
@@ -22,6 +23,8 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 from aiokafka.structs import OffsetAndMetadata
+
+from hegui.rules.core import Outcome
 from hegui.rules.observations import BLOCK_OFFSETS
 from hegui.streams.broker import group_consumer, producer, start_with_retry
 from hegui.streams.coverage_gaps import CoverageGap, plan_start
@@ -29,8 +32,6 @@ from hegui.streams.evaluator import Evaluator, Output, Partition
 from hegui.streams.metrics import EvaluatorMetrics
 from hegui.streams.settings import Settings
 from hegui.streams.watchdog import Progress
-
-import msgspec  # isort: skip
 
 log = structlog.get_logger()
 
@@ -136,6 +137,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         if now >= self._next_tick:
             self._next_tick = now + self._settings.evaluator.tick_seconds
             outputs = outputs + self.evaluator.tick(self._lag())
+            self._log_errors()
             self._metrics.add(self.evaluator.tallies)
         if outputs or positions:
             self._sent.append(_Sent(positions, await self._send(outputs), oldest_ms))
@@ -221,6 +223,11 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._committed.pop(key, None)
                 if key in self._exposed():
                     self._metrics.lag.remove(key[0], str(key[1]))
+
+    def _log_errors(self) -> None:
+        for (service, rule, outcome), n in self.evaluator.tallies.evaluations.items():
+            if outcome is Outcome.ERROR:
+                log.error("rule_raised", rule=rule, service=service, events=n)
 
     def _exposed(self) -> set[Partition]:
         return {

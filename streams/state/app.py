@@ -16,6 +16,7 @@ import faust
 import msgspec
 import structlog
 from aiokafka import TopicPartition
+
 from hegui.rules.observations import Observation
 from hegui.streams.broker import reader, tls_context
 from hegui.streams.settings import Settings
@@ -79,6 +80,7 @@ def build_app(
         key_serializer="raw",
         value_serializer="raw",
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.kafka.group_instance_id,
         broker_session_timeout=session,
         broker_heartbeat_interval=session / 10,
         broker_request_timeout=max(30.0, session + 5),
@@ -119,7 +121,8 @@ def build_app(
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
     async def revoked(_: Any, partitions_revoked: Any = (), **given: Any) -> None:
         gone = partitions_revoked or given.get("revoked", ())
-        keeper.release({tp.partition for tp in gone if tp.topic == settings.topics.observations})
+        # Faust revokes everything at every rebalance; the state itself stays until `recovered` says what is owned.
+        keeper.hide({tp.partition for tp in gone if tp.topic == settings.topics.observations})
 
     async def count(event: Any) -> None:
         message = event.message

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 import structlog
+from prometheus_client import CollectorRegistry
+
 from hegui.rules.catalog import find_rules
 from hegui.rules.engine import rule_set_hash
 from hegui.streams.broker import producer, start_with_retry
@@ -22,7 +24,6 @@ from hegui.streams.settings import Settings
 from hegui.streams.state.app import build_app, quit_process
 from hegui.streams.state.issues import IssueKeeper
 from hegui.streams.watchdog import Progress, watch
-from prometheus_client import CollectorRegistry
 
 log = structlog.get_logger()
 
@@ -88,7 +89,7 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
         try:
             await app.start()
             started["app"] = app
-            await _until_stopped(app, settings, metrics, progress, stop)
+            await _until_stopped(app, keeper, settings, metrics, progress, stop)
         finally:
             done.set()
             watching.cancel()
@@ -104,7 +105,7 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _until_stopped(
-    app: Any, settings: Settings, metrics: StateMetrics, progress: Progress, stop: asyncio.Event
+    app: Any, keeper: IssueKeeper, settings: Settings, metrics: StateMetrics, progress: Progress, stop: asyncio.Event
 ) -> None:
     """Report progress and lag until `stop` is set; leave the process when Faust crashed."""
     topic = settings.topics.observations
@@ -113,19 +114,20 @@ async def _until_stopped(
         if app.crashed:
             quit_process("state_crashed", type(app.crash_reason).__name__)
         ends = app.monitor.tp_end_offsets
-        now = {tp: offset for tp, offset in app.monitor.tp_committed_offsets.items() if tp.topic == topic}
+        # A partition that this process has not committed yet is known only to the consumer (private in Faust 0.15).
+        known = {**app.consumer._committed_offset, **app.monitor.tp_committed_offsets}  # noqa: SLF001
+        now = {tp: offset or 0 for tp, offset in known.items() if tp.topic == topic}
         if any(offset > committed.get(tp, -1) for tp, offset in now.items()):
             progress.committed()
             metrics.last_commit.set_to_current_time()
         committed = dict(now)
-        lag = 0
+        uncommitted = 0
         metrics.lag.clear()
         for tp in app.consumer.assignment():
-            if tp.topic == topic and tp in ends:
-                behind = max(0, ends[tp] - max(now.get(tp, 0), 0))
-                metrics.lag.labels(topic, str(tp.partition)).set(behind)
-                lag += behind
-        progress.lag(lag)
+            if tp.topic == topic and tp in ends and (counted := keeper.progress.get(tp.partition)) is not None:
+                metrics.lag.labels(topic, str(tp.partition)).set(max(0, ends[tp] - counted.last_offset - 1))
+                uncommitted += max(0, ends[tp] - now.get(tp, 0))
+        progress.lag(uncommitted)
         progress.alive()
         try:
             await asyncio.wait_for(stop.wait(), 0.5)

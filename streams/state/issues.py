@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+
 from hegui.rules.core import Rule, Stage
 from hegui.rules.findings import FINDING_TYPE, finding
 from hegui.rules.issues import Issue, Report, Timing, advance, issue_key, observe
@@ -99,6 +100,12 @@ class IssueKeeper:
             for labels in _samples(self._metrics.watermark):
                 if labels["partition"] == str(partition):
                     self._metrics.watermark.remove(str(partition))
+
+    def hide(self, partitions: Iterable[int]) -> None:
+        """Remove the gauges of partitions that may move away; `load` brings back those that stay."""
+        for partition in partitions:
+            for issue in self.issues.get(partition, {}).values():
+                self._hide(issue)
 
     def open(self) -> Iterator[Issue]:
         """Iterate over the issues that are not closed."""
