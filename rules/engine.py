@@ -64,13 +64,16 @@ class Plan:
 class Group:
     """The service of an event as the engine sees it; one object per service of the policy, and one for all others."""
 
-    __slots__ = ("label", "plans", "service", "tenant")
+    __slots__ = ("label", "latest", "plans", "service", "tenant")
 
     def __init__(self, tenant: str, label: str, service: Service | None) -> None:
         self.tenant = tenant
         self.label = label
         self.service = service
         self.plans: dict[tuple[type, int], dict[object, Plan]] = {}
+        """Event type and legal era to guard key to plan."""
+        self.latest: dict[type, dict[object, Plan]] = {on: {} for on in GUARDS}
+        """The same for the present era, which nearly all events belong to."""
 
 
 UNTRUSTED = -1
@@ -93,8 +96,9 @@ class Engine:
         self._keys = {on: guards.event_key() for on, guards in GUARDS.items()}
         self._boundaries = sorted({rule.in_force_from_ms for rule in self.rules})
         self._latest_boundary = self._boundaries[-1] if self._boundaries else 0
+        self._latest_era = len(self._boundaries)
         self._waivers = _index(snapshot.policy.waivers)
-        self._groups = {key: Group(key[0], key[1], service) for key, service in snapshot.services.items()}
+        self.known_groups = {key: Group(key[0], key[1], service) for key, service in snapshot.services.items()}
         self._others = {
             tenant: Group(tenant, OTHER, None) for tenant in {t for t, _ in snapshot.services} | {"default", OTHER}
         }
@@ -105,12 +109,12 @@ class Engine:
 
     def groups(self) -> Iterator[Group]:
         """Iterate over all groups: the finite set of tenants and services that results and labels can name."""
-        yield from self._groups.values()
+        yield from self.known_groups.values()
         yield from self._others.values()
 
     def group(self, tenant: str, service: str) -> Group:
         """Return the group of an event's tenant and service."""
-        found = self._groups.get((tenant, service))
+        found = self.known_groups.get((tenant, service))
         if found is not None:
             return found
         return self._others.get(tenant) or self._others[OTHER]
@@ -120,7 +124,7 @@ class Engine:
         return Facts(self.snapshot, at_ms, group.tenant, group.service)
 
     def evaluate(
-        self, group: Group, event: Event, at_ms: int, *, trusted: bool = True
+        self, group: Group, event: Event, at_ms: int, trusted: bool = True
     ) -> tuple[Plan, list[Deviation] | None]:
         """Judge one event.
 
@@ -135,16 +139,13 @@ class Engine:
             result and the others still run.
         """
         on = type(event)
-        if not trusted:
-            era = UNTRUSTED
-        elif at_ms >= self._latest_boundary:
-            era = len(self._boundaries)
+        if trusted and at_ms >= self._latest_boundary:
+            era = self._latest_era
+            plans = group.latest[on]
         else:
-            era = bisect_right(self._boundaries, at_ms)
+            era = bisect_right(self._boundaries, at_ms) if trusted else UNTRUSTED
+            plans = group.plans.setdefault((on, era), {})
         key = self._keys[on](event)
-        plans = group.plans.get((on, era))
-        if plans is None:
-            plans = group.plans[on, era] = {}
         plan = plans.get(key)
         if plan is None:
             plan = plans[key] = self._plan(group, on, era, key)
@@ -154,14 +155,17 @@ class Engine:
             for check, rule in plan.calls:
                 try:
                     result = check(event, facts)
+                    if result is PASS:
+                        continue
+                    outcome = result.outcome
                 except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others must still run
-                    result = Result(Outcome.ERROR, "the rule raised " + type(error).__name__)
-                if result is not PASS:
-                    if result.outcome is Outcome.FAIL:
-                        result = self._waived(rule, group, at_ms, result)
-                    if deviations is None:
-                        deviations = []
-                    deviations.append((rule, result))
+                    outcome = Outcome.ERROR
+                    result = Result(outcome, "the rule raised " + type(error).__name__)
+                if outcome is Outcome.FAIL:
+                    result = self._waived(rule, group, at_ms, result)
+                if deviations is None:
+                    deviations = []
+                deviations.append((rule, result))
         return plan, deviations
 
     def _plan(self, group: Group, on: type, era: int, key: object) -> Plan:

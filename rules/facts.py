@@ -103,13 +103,13 @@ class FactTable(Generic[FactRecord]):
         self.status = status
         self.positions: dict[int, int] = {}
         self._by_record_key: dict[bytes, FactRecord] = {}
-        self._by_key: dict[Hashable, tuple[FactRecord, ...]] = {}
+        self._by_key: dict[Hashable, tuple[tuple[int, int | None, FactRecord], ...]] = {}
 
     def put(self, record_key: bytes, record: FactRecord | None) -> None:
         """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
         old = self._by_record_key.pop(record_key, None)
         if old is not None:
-            rest = tuple(other for other in self._by_key[old.key()] if other is not old)
+            rest = tuple(entry for entry in self._by_key[old.key()] if entry[2] is not old)
             if rest:
                 self._by_key[old.key()] = rest
             else:
@@ -117,20 +117,19 @@ class FactTable(Generic[FactRecord]):
         if record is not None:
             self._by_record_key[record_key] = record
             key = record.key()
-            siblings = (*self._by_key.get(key, ()), record)
-            self._by_key[key] = tuple(sorted(siblings, key=lambda r: r.interval()[0]))
+            siblings = (*self._by_key.get(key, ()), (*record.interval(), record))
+            self._by_key[key] = tuple(sorted(siblings, key=lambda entry: entry[0]))
 
     def at(self, key: Hashable, at_ms: int) -> tuple[FactRecord, ...]:
         """Return the records of `key` whose interval holds `at_ms`, oldest first."""
         records = self._by_key.get(key)
         if records is None:
             return ()
-        valid = []
-        for record in records:
-            start_ms, end_ms = record.interval()
+        valid: tuple[FactRecord, ...] = ()
+        for start_ms, end_ms, record in records:
             if start_ms <= at_ms and (end_ms is None or at_ms < end_ms):
-                valid.append(record)
-        return tuple(valid)
+                valid = (*valid, record) if valid else (record,)
+        return valid
 
     def __len__(self) -> int:
         return len(self._by_record_key)
@@ -203,7 +202,8 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
     def filing(self, model: str) -> Filing | None:
         """Return a filing of the model in force at the event's time, or None."""
-        return next(iter(self.snapshot.filings_at(model, self.at_ms)), None)
+        found = self.snapshot.filings_at(model, self.at_ms)
+        return found[0] if found else None
 
     def refused_domain(self, url: str) -> OptOut | None:
         """Return the statement that refuses training on the URL's host or a parent domain of it, or None.

@@ -137,7 +137,7 @@ class Evaluator:
 
     def _judge_partition(self, source: Source, records: Sequence[Record], outputs: list[Output]) -> None:
         engine, cells, decode = self.engine, source.cells, self._decoders[source.topic]
-        evaluate, group_of = engine.evaluate, engine.group
+        evaluate, groups, group_of = engine.evaluate, engine.known_groups, engine.group
         future_ms, age_ms, max_bytes, resume_at = self._future_ms, self._age_ms, self._max_bytes, source.resume_at
         block_end, watermark_ms = source.block_end, source.watermark_ms
         for record in records:
@@ -159,21 +159,18 @@ class Evaluator:
             for envelope in envelopes:
                 data = envelope.data
                 at_ms = int(envelope.time.timestamp() * 1000)
-                plan, deviations = evaluate(
-                    group_of(envelope.tenant, data.service),
-                    data,
-                    at_ms,
-                    trusted=-age_ms <= at_ms - broker_ms <= future_ms,
-                )
+                group = groups.get((envelope.tenant, data.service)) or group_of(envelope.tenant, data.service)
+                plan, deviations = evaluate(group, data, at_ms, -age_ms <= at_ms - broker_ms <= future_ms)
                 cell = cells.get(plan)
                 if cell is None:
                     cell = cells[plan] = Cell()
                 cell.count += 1
                 # An event from the future must not move time on: the broker's time is the limit.
-                seen_ms = min(broker_ms, at_ms)
+                seen_ms = at_ms if at_ms < broker_ms else broker_ms  # noqa: FURB136 - min() costs 0.1 us more
                 if seen_ms > cell.last_ms:
                     cell.last_ms = seen_ms
-                    watermark_ms = max(watermark_ms, seen_ms)
+                    if seen_ms > watermark_ms:  # noqa: PLR1730 - as above
+                        watermark_ms = seen_ms
                 if offset < resume_at:
                     cell.tallied += 1
                 if deviations is not None or envelope.revision:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
 
 import msgspec
 
@@ -26,8 +25,10 @@ class Parsed(msgspec.Struct, frozen=True):
     """A code of what is wrong with the form, None when nothing is."""
     damaged: bool = False
     """Whether the text is an empty shell or cut off: stripped or tampered with, so that nothing can be said."""
-    values: dict[str, str] = {}
-    """The values, when the JSON could be read."""
+    label: str | None = None
+    """The value of `Label`, when it could be read."""
+    producer: str | None = None
+    """The value of `ContentProducer`, when it could be read."""
 
 
 class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,17 +55,17 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-# Four rules read the same label: without the cache each would parse it (10 us the careful way, 1 us the quick one).
-@lru_cache(maxsize=512)
 def parse(text: str) -> Parsed:
     """Return what is wrong with a site's text, and its values. Accepts the bare object and the wrapper `{"AIGC": {...}}`."""
-    # 28 quotation marks around the seven required keys and their values leave none for a second or an unknown key.
-    if text.count('"') == 28:
+    # The common case in 0.8 us instead of 10: 28 quotation marks around the seven required keys and their values leave none
+    # for a second or an unknown key, and a text of printable ASCII without spaces has no value with other characters.
+    if text.count('"') == 28 and text.isascii() and text.isprintable() and " " not in text and "\\" not in text:
         try:
-            values = msgspec.structs.asdict(_quick.decode(text))
+            value = _quick.decode(text)
         except msgspec.DecodeError:
             return _parse_carefully(text)
-        return Parsed(_problem(values), values=values)
+        if value.Label and value.ContentProducer and value.ProduceID:
+            return Parsed(None, label=value.Label, producer=value.ContentProducer)
     return _parse_carefully(text)
 
 
@@ -88,14 +89,14 @@ def _parse_carefully(text: str) -> Parsed:
         return Parsed("not_an_object")
     values = {str(key): value for key, value in found.items() if isinstance(value, str)}
     if len(values) != len(found):
-        return Parsed("value_not_a_string", values=values)
+        return Parsed("value_not_a_string", label=values.get("Label"), producer=values.get("ContentProducer"))
     if not found:
         return Parsed("empty", damaged=True)
     if missing := [key for key in KEYS if key not in values]:
-        return Parsed("missing_" + missing[0], values=values)
+        return Parsed("missing_" + missing[0], label=values.get("Label"), producer=values.get("ContentProducer"))
     if len(values) > len(KEYS):
-        return Parsed("unknown_key", values=values)
-    return Parsed(_problem(values), values=values)
+        return Parsed("unknown_key", label=values.get("Label"), producer=values.get("ContentProducer"))
+    return Parsed(_problem(values), label=values.get("Label"), producer=values.get("ContentProducer"))
 
 
 def _problem(values: dict[str, str]) -> str | None:
@@ -106,8 +107,19 @@ def _problem(values: dict[str, str]) -> str | None:
     return None
 
 
+_last: tuple[ImplicitLabel | None, list[Parsed] | None] = (None, None)
+
+
 def labels(implicit: ImplicitLabel | None) -> list[Parsed] | None:
-    """Return what each site holds; None when it is unknown whether there are any."""
+    """Return what each site holds; None when it is unknown whether there are any.
+
+    Four rules ask for the labels of the same event one after the other: the last answer is kept, by identity.
+    """
+    global _last  # noqa: PLW0603 - a memo of a pure function
     if implicit is None or implicit.sites is None:
         return None
-    return [parse(site.value) for site in implicit.sites]
+    known, parsed = _last
+    if known is not implicit:
+        parsed = [parse(site.value) for site in implicit.sites]
+        _last = (implicit, parsed)
+    return parsed

@@ -1,6 +1,7 @@
 """LBL002."""
 
 import re
+from functools import lru_cache
 
 from hegui.rules import law
 from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
@@ -10,6 +11,11 @@ from hegui.rules.facts import Facts
 # "AI" as a word of its own or next to Chinese, not inside another Latin word.
 _MACHINE = re.compile(r"人工智能|(?<![A-Za-z])AI(?![A-Za-z])")
 _MADE = re.compile(r"生成|合成")
+
+
+@lru_cache(maxsize=256)  # a service has a few label texts, each on every output
+def _elements(words: str) -> tuple[bool, bool]:
+    return _MACHINE.search(words) is not None, _MADE.search(words) is not None
 
 
 def _text(words: str | None) -> ExplicitLabel:
@@ -58,7 +64,7 @@ def explicit_label_wording(event: GenerationEvent, facts: Facts) -> Result:
         return NOT_APPLICABLE
     if label.text is None:
         return inconclusive("explicit_label.text")
-    machine, made = _MACHINE.search(label.text) is not None, _MADE.search(label.text) is not None
+    machine, made = _elements(label.text)
     if machine and made:
         return PASS
     return fail("the label's words lack an element", names_ai=machine, names_generation=made, text=label.text)

@@ -60,9 +60,11 @@ def implicit_label_schema_invalid(event: GenerationEvent, facts: Facts) -> Resul
         return inconclusive("implicit_label.sites")
     if not found:
         return NOT_APPLICABLE
+    undamaged = False
     for label in found:
-        if label.problem is not None and not label.damaged:
+        if label.damaged:
+            continue
+        if label.problem is not None:
             return fail("the metadata label does not have the form of Annex E", problem=Code(label.problem))
-    if all(label.damaged for label in found):
-        return inconclusive("an undamaged label (tampering suspected)")
-    return PASS
+        undamaged = True
+    return PASS if undamaged else inconclusive("an undamaged label (tampering suspected)")

@@ -51,10 +51,12 @@ def implicit_label_value(event: GenerationEvent, facts: Facts) -> Result:
     found = labels(event.implicit_label)
     if found is None:
         return inconclusive("implicit_label.sites")
-    values = [label.values["Label"] for label in found if "Label" in label.values]
-    if not values:
-        return NOT_APPLICABLE
-    for value in values:
+    judged = False
+    for label in found:
+        value = label.label
+        if value is None:
+            continue
+        judged = True
         if value != "1":
             return fail("the label's value is not 1", label=Code(value) if value in {"2", "3"} else value)
-    return PASS
+    return PASS if judged else NOT_APPLICABLE

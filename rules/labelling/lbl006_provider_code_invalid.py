@@ -67,14 +67,16 @@ def provider_code_invalid(event: GenerationEvent, facts: Facts) -> Result:
     found = labels(event.implicit_label)
     if found is None:
         return inconclusive("implicit_label.sites")
-    codes = [code for label in found if looks_like_code(code := label.values.get("ContentProducer", ""))]
-    if not codes:
-        return NOT_APPLICABLE
     registered = facts.service.provider_code if facts.service is not None else None
-    for code in codes:
+    judged = False
+    for label in found:
+        code = label.producer
+        if code is None or not looks_like_code(code):
+            continue
+        judged = True
         problem = problem_of(code)
         if problem is None and registered is not None and code != registered:
             problem = "not_registered"
         if problem is not None:
             return fail("the provider code is not valid for this service", problem=Code(problem), code=code)
-    return PASS
+    return PASS if judged else NOT_APPLICABLE

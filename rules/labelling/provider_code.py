@@ -11,6 +11,7 @@ _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 
 
+@lru_cache(maxsize=1024)
 def looks_like_code(text: str) -> bool:
     """Tell whether a producer's value is meant as a code. A name is allowed too (Labelling Measures art. 5)."""
     return _CODE_LIKE.fullmatch(text) is not None

@@ -72,7 +72,7 @@ class Traffic:
 
 async def fill(bootstrap: str, topic: str, values: Iterable[bytes]) -> int:
     """Send the values to the partitions in turn; return how many there were."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_batch_size=_BATCH_BYTES, linger_ms=0)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, max_batch_size=_BATCH_BYTES)
     await producer.start()
     sent = 0
     try:

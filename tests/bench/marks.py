@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -20,7 +21,8 @@ class Mark(msgspec.Struct, frozen=True):
 
 def mark(name: str) -> None:
     made = Mark(name, time.monotonic(), time.process_time())
-    print((_PREFIX + msgspec.json.encode(made)).decode(), flush=True)
+    # Not by print: Faust makes a logger of sys.stdout, and its spinner leaves half lines.
+    os.write(1, b"\n" + _PREFIX + msgspec.json.encode(made) + b"\n")
 
 
 def read_marks(log: Path) -> dict[str, Mark]:
