@@ -119,6 +119,7 @@ class Rule:
     check: Check
     doc: str
     in_force_from_ms: int = field(default=0)
+    _clause_ids: dict[int, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     def with_policy(self, severity: Severity | None, stage: Stage | None) -> Rule:
         """Return this rule with the deployer's severity or stage."""
@@ -130,6 +131,14 @@ class Rule:
         source = inspect.getsourcefile(self.check)
         body = Path(source).read_bytes() if source and Path(source).exists() else self.check.__code__.co_code
         return hashlib.sha256(body).hexdigest()
+
+    def clause_ids_at(self, at_ms: int) -> tuple[str, ...]:
+        """Return the ids of the clauses in force at `at_ms`; there are few legal eras, so the answers are kept."""
+        era = sum([at_ms >= clause.in_force_from_ms for clause in self.basis])
+        found = self._clause_ids.get(era)
+        if found is None:
+            found = self._clause_ids[era] = tuple(clause.id for clause in self.clauses_at(at_ms))
+        return found
 
     def clauses_at(self, at_ms: int) -> tuple[Clause, ...]:
         """Return the clauses of the basis in force at `at_ms` (epoch milliseconds)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 EvidenceValue = str | int | float | bool | None
 
@@ -42,6 +43,7 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None and _PERSON.search(text) is None
 
 
+@lru_cache(maxsize=1024)  # sources and tenants are few and stand in every result
 def opaque_id(text: str) -> str:
     """Return a CloudEvents `source` or `id` for a result: itself when it is an opaque code of up to 128 characters, else its hash.
 

@@ -131,6 +131,13 @@ class FactTable(Generic[FactRecord]):
                 valid = (*valid, record) if valid else (record,)
         return valid
 
+    def first_at(self, key: Hashable, at_ms: int) -> FactRecord | None:
+        """Return the oldest record of `key` whose interval holds `at_ms`, or None."""
+        for start_ms, end_ms, record in self._by_key.get(key, ()):
+            if start_ms <= at_ms and (end_ms is None or at_ms < end_ms):
+                return record
+        return None
+
     def __len__(self) -> int:
         return len(self._by_record_key)
 
@@ -164,9 +171,9 @@ class Snapshot:
         tables = {"optouts": self.optouts.positions, "filings": self.filings.positions}
         return {name: {str(p): offset for p, offset in sorted(at.items())} for name, at in tables.items() if at}
 
-    def filings_at(self, model: str, at_ms: int) -> tuple[Filing, ...]:
-        """Return the model's filings in force: those of the policy, else those of the topic."""
-        return self._policy_filings.at(model, at_ms) or self.filings.at(model, at_ms)
+    def filing_at(self, model: str, at_ms: int) -> Filing | None:
+        """Return a filing of the model in force: of the policy, else of the topic."""
+        return self._policy_filings.first_at(model, at_ms) or self.filings.first_at(model, at_ms)
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
@@ -202,8 +209,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
     def filing(self, model: str) -> Filing | None:
         """Return a filing of the model in force at the event's time, or None."""
-        found = self.snapshot.filings_at(model, self.at_ms)
-        return found[0] if found else None
+        return self.snapshot.filing_at(model, self.at_ms)
 
     def refused_domain(self, url: str) -> OptOut | None:
         """Return the statement that refuses training on the URL's host or a parent domain of it, or None.

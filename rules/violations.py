@@ -10,7 +10,7 @@ import hashlib
 
 import msgspec
 
-from hegui.rules.core import Outcome, Rule, Severity, Stage
+from hegui.rules.core import Outcome, Result, Rule, Severity, Stage
 from hegui.rules.engine import Deviation
 from hegui.rules.evidence import EvidenceValue, opaque_id
 
@@ -84,7 +84,12 @@ def identity_uid(tenant: str, source: str, event_id: str) -> str:
 
 def result_uid(rule_id: str, tenant: str, source: str, event_id: str) -> str:
     """Return the uid of a rule's result: 32 hex digits over rule and identity."""
-    return _uid("result", rule_id, tenant, source, event_id)
+    return result_uid_of(rule_id, identity_uid(tenant, source, event_id))
+
+
+def result_uid_of(rule_id: str, event_uid: str) -> str:
+    """Return the uid of a rule's result for an event of which `event_uid` is the uid."""
+    return hashlib.sha256(f"{rule_id}|{event_uid}".encode()).hexdigest()[:32]
 
 
 def _uid(*parts: str) -> str:
@@ -95,19 +100,18 @@ def _uid(*parts: str) -> str:
     return hashlib.sha256(body).hexdigest()[:32]
 
 
-def rule_result(rule: Rule, deviation: Deviation, tenant: str, source: str, event_id: str, at_ms: int) -> RuleResult:
-    """Return the wire form of one deviation."""
-    _, result = deviation
+def rule_result(rule: Rule, result: Result, event_uid: str, at_ms: int) -> RuleResult:
+    """Return the wire form of one result."""
     return RuleResult(
-        uid=result_uid(rule.id, tenant, source, event_id),
-        rule=rule.id,
-        outcome=result.outcome,
-        severity=rule.severity,
-        stage=rule.stage,
-        clauses=tuple(clause.id for clause in rule.clauses_at(at_ms)),
-        reason=result.reason,
-        evidence=result.evidence,
-        waiver=result.waiver,
+        result_uid_of(rule.id, event_uid),
+        rule.id,
+        result.outcome,
+        rule.severity,
+        rule.stage,
+        rule.clause_ids_at(at_ms),
+        result.reason,
+        result.evidence,
+        result.waiver,
     )
 
 
@@ -127,23 +131,20 @@ def violation(
 ) -> Violation:
     """Return the record of one event from the deviations worth recording."""
     topic, partition, offset = position or (None, None, None)
+    uid = identity_uid(tenant, source, event_id)
     return Violation(
-        uid=identity_uid(tenant, source, event_id),
-        tenant=opaque_id(tenant),
-        source=opaque_id(source),
-        id=opaque_id(event_id),
-        revision=revision,
-        occurred_at_ms=at_ms,
-        service=service,
-        results=tuple(
-            rule_result(rule, (rule, result), tenant, source, event_id, at_ms)
-            for rule, result in deviations
-            if result.outcome in RECORDED
-        ),
-        rule_set=rule_set,
-        policy=policy,
-        facts=facts,
-        topic=topic,
-        partition=partition,
-        offset=offset,
+        uid,
+        opaque_id(tenant),
+        opaque_id(source),
+        opaque_id(event_id),
+        revision,
+        at_ms,
+        service,
+        tuple([rule_result(rule, result, uid, at_ms) for rule, result in deviations if result.outcome in RECORDED]),
+        rule_set,
+        policy,
+        facts,
+        topic,
+        partition,
+        offset,
     )

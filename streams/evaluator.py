@@ -15,7 +15,7 @@ import msgspec
 from hegui.rules.core import Outcome
 from hegui.rules.engine import Deviation, Engine, Plan
 from hegui.rules.events import STREAMS, Envelope
-from hegui.rules.violations import RECORDED, VIOLATION_TYPE, identity_uid, result_uid, violation
+from hegui.rules.violations import RECORDED, VIOLATION_TYPE, result_uid_of, violation
 from hegui.streams.dead_letters import dead_letter
 from hegui.streams.decoders import DECODERS, Decoder, Headers
 from hegui.streams.errors import DecodeError
@@ -81,6 +81,7 @@ _VIOLATION_HEADERS = [
     ("ce_specversion", b"1.0"),
     ("ce_type", VIOLATION_TYPE.encode()),
     ("content-type", b"application/json"),
+    ("ce_source", b"hegui"),
 ]
 _encode = msgspec.json.Encoder().encode
 
@@ -192,47 +193,41 @@ class Evaluator:
     ) -> None:
         fresh = record.offset >= source.resume_at
         group = plan.group
-        tenant, event_source, event_id = envelope.tenant, envelope.source, envelope.id
         recorded = False
-        failing: set[str] = set()
         for rule, result in deviations:
-            outcome = result.outcome
-            kind = (rule, outcome)
+            kind = (rule, result.outcome)
             cell.deviations[kind] = cell.deviations.get(kind, 0) + 1
             if not fresh:
                 cell.tallied_deviations[kind] = cell.tallied_deviations.get(kind, 0) + 1
-            if outcome in RECORDED:
+            if result.outcome in RECORDED:
                 recorded = True
-                if outcome is not Outcome.ERROR:
-                    failing.add(rule.id)
-                    uid = result_uid(rule.id, tenant, event_source, event_id)
-                    source.failed((group.tenant, rule.id, group.label), uid, seen_ms, waived=outcome is Outcome.WAIVED)
+        if not recorded and not envelope.revision:
+            return
+        made = violation(
+            tenant=envelope.tenant,
+            source=envelope.source,
+            event_id=envelope.id,
+            revision=envelope.revision,
+            at_ms=at_ms,
+            service=group.label,
+            deviations=deviations,
+            rule_set=self.engine.rule_set,
+            policy=self.engine.snapshot.policy.version,
+            facts=self._facts,
+            position=(source.topic, source.partition, record.offset),
+        )
+        for found in made.results:
+            if found.outcome is not Outcome.ERROR:
+                waived = found.outcome is Outcome.WAIVED
+                source.failed((group.tenant, found.rule, group.label), found.uid, seen_ms, waived=waived)
         if envelope.revision:
-            undecided = {
-                rule.id for rule, result in deviations if result.outcome in {Outcome.INCONCLUSIVE, Outcome.ERROR}
-            }
-            for rule_id in [r.id for _, r in plan.calls] + [r.id for r in plan.not_applicable]:
-                if rule_id not in failing and rule_id not in undecided:
-                    uid = result_uid(rule_id, tenant, event_source, event_id)
-                    source.corrected((group.tenant, rule_id, group.label), uid)
-        if fresh and (recorded or envelope.revision):
-            made = violation(
-                tenant=tenant,
-                source=event_source,
-                event_id=event_id,
-                revision=envelope.revision,
-                at_ms=at_ms,
-                service=group.label,
-                deviations=deviations,
-                rule_set=self.engine.rule_set,
-                policy=self.engine.snapshot.policy.version,
-                facts=self._facts,
-                position=(source.topic, source.partition, record.offset),
-            )
-            headers = [*_VIOLATION_HEADERS, ("ce_id", made.uid.encode()), ("ce_source", b"hegui")]
-            outputs.append(
-                Output("violations", identity_uid(tenant, event_source, event_id).encode(), _encode(made), headers)
-            )
+            not_passed = {rule.id for rule, result in deviations if result.outcome is not Outcome.NOT_APPLICABLE}
+            for rule in (*(called for _, called in plan.calls), *plan.not_applicable):
+                if rule.id not in not_passed:
+                    source.corrected((group.tenant, rule.id, group.label), result_uid_of(rule.id, made.uid))
+        if fresh:
+            uid = made.uid.encode()
+            outputs.append(Output("violations", uid, _encode(made), [*_VIOLATION_HEADERS, ("ce_id", uid)]))
 
     def _bury(self, source: Source, record: Record, error: DecodeError, outputs: list[Output]) -> None:
         key = (source.topic, error.reason)

@@ -7,7 +7,7 @@ from hegui.rules.events import GenerationEvent, ImplicitLabel, LabelSite
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
-from hegui.rules.labelling.provider_code import looks_like_code, problem_of
+from hegui.rules.labelling.provider_code import NAME, problem_of
 
 _CODE = "001191440300708461136T1XGW3"
 
@@ -71,10 +71,9 @@ def provider_code_invalid(event: GenerationEvent, facts: Facts) -> Result:
     judged = False
     for label in found:
         code = label.producer
-        if code is None or not looks_like_code(code):
+        if code is None or (problem := problem_of(code)) == NAME:
             continue
         judged = True
-        problem = problem_of(code)
         if problem is None and registered is not None and code != registered:
             problem = "not_registered"
         if problem is not None:

@@ -11,15 +11,19 @@ _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 
 
-@lru_cache(maxsize=1024)
 def looks_like_code(text: str) -> bool:
     """Tell whether a producer's value is meant as a code. A name is allowed too (Labelling Measures art. 5)."""
     return _CODE_LIKE.fullmatch(text) is not None
 
 
+NAME = "name"
+
+
 @lru_cache(maxsize=1024)  # a deployment has few codes, each on every file: 5 us the first time, 0.1 us after
 def problem_of(code: str) -> str | None:
-    """Return `form`, `checksum` or None for a producer's code."""
+    """Return `form`, `checksum` or None for a producer's code, and `NAME` for what is none."""
+    if not looks_like_code(code):
+        return NAME
     if not _FORM.fullmatch(code):
         return "form"
     if code[2:4] == "11" and not social_credit_code_valid(code[4:22]):

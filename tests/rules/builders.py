@@ -76,5 +76,3 @@ def evaluated(
 def rule_ids(rules: Iterable[Rule]) -> list[str]:
     """Return the ids of rules."""
     return [each.id for each in rules]
-
-

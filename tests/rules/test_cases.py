@@ -5,12 +5,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+
 from hegui.rules.cases import BASE_AT, BASE_AT_MS, BASES, case_event, case_snapshot, judge_case, run_cases
 from hegui.rules.catalog import FAMILIES, find_rules
 from hegui.rules.core import Case, Outcome, Rule, passes
 from hegui.rules.engine import Engine
 from hegui.rules.guards import GUARDS
-
 from tests.rules.builders import a_rule, failing, judged
 
 RULES = find_rules()

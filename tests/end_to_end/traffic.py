@@ -1,0 +1,115 @@
+"""Producers: sound events all the time and, until the cause is mended, events that fail. Written with the CloudEvents SDK."""
+
+import asyncio
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from cloudevents.core.bindings.kafka import KafkaMessage, to_binary_event, to_structured_event
+from cloudevents.core.v1.event import CloudEvent
+from hegui.rules.events import Envelope, GenerationEvent
+from hegui.streams.simulation import FAULTS, chat, envelope, image
+
+PAUSE_S = 0.2
+BROKEN = b'{"broken":'
+FAULTY = ("LBL001", "LBL002", "waived", "inconclusive", "LBL001", "broken")
+"""Kinds of trouble, in turn; the first LBL001 of a round goes out structured, the second binary."""
+
+Encode = Callable[[CloudEvent], KafkaMessage]
+
+
+class Sent(NamedTuple):
+    """A faulty event."""
+
+    kind: str
+    encoding: str
+    source: str
+    id: str
+    at_ms: int
+
+
+def cloud_event(event: Envelope) -> CloudEvent:
+    attributes: dict[str, Any] = {
+        "type": type(event).__struct_config__.tag,
+        "source": event.source,
+        "id": event.id,
+        "time": event.time,
+        "specversion": "1.0",
+        "datacontenttype": "application/json",
+    }
+    return CloudEvent(attributes, msgspec.to_builtins(event.data))
+
+
+class Traffic(threading.Thread):
+    """Sends to one topic from `start()` to `finish()`; faults until `mend()`."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        super().__init__(name="traffic")
+        self.events = 0
+        self.encodings: Counter[str] = Counter()
+        self.faults: list[Sent] = []
+        self.broken = 0
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._mended = threading.Event()
+        self._stop_asked = threading.Event()
+        self._error: BaseException | None = None
+        self._numbers = itertools.count()
+
+    def mend(self) -> None:
+        """Send no more faults."""
+        self._mended.set()
+
+    def finish(self) -> None:
+        """Stop and wait; raise what went wrong in the thread."""
+        self._stop_asked.set()
+        if self.ident is not None:
+            self.join()
+        if self._error is not None:
+            raise self._error
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._send())
+        except BaseException as error:  # noqa: BLE001 - raised again by finish()
+            self._error = error
+
+    async def _send(self) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
+        await producer.start()
+        try:
+            for turn in itertools.count():
+                await self._event(producer, "sound", image, "structured")
+                await self._event(producer, "sound", chat, "binary")
+                if not self._mended.is_set():
+                    await self._fault(producer, turn % len(FAULTY))
+                if await asyncio.to_thread(self._stop_asked.wait, PAUSE_S):
+                    return
+        finally:
+            await producer.stop()
+
+    async def _fault(self, producer: AIOKafkaProducer, number: int) -> None:
+        kind = FAULTY[number]
+        if kind == "broken":
+            await producer.send_and_wait(self._topic, BROKEN)
+            self.broken += 1
+        else:
+            await self._event(producer, kind, FAULTS[kind], "binary" if number else "structured")
+
+    async def _event(
+        self, producer: AIOKafkaProducer, kind: str, make: Callable[[int, int], GenerationEvent], encoding: str
+    ) -> None:
+        number, at_ms = next(self._numbers), time.time_ns() // 1_000_000
+        event = envelope(make(number, at_ms), number, at_ms, "page")
+        encode: Encode = to_binary_event if encoding == "binary" else to_structured_event
+        message = encode(cloud_event(event))
+        await producer.send_and_wait(self._topic, message.value, headers=list(message.headers.items()))
+        self.events += 1
+        self.encodings[encoding] += 1
+        if kind != "sound":
+            self.faults.append(Sent(kind, encoding, event.source, event.id, at_ms))

@@ -1,0 +1,101 @@
+"""Which registered domain covers an address, and how the host of an address is read."""
+
+import pytest
+
+from hegui.rules.cases import BASE_POLICY
+from hegui.rules.facts import Facts, OptOut, Snapshot, host_of, loaded
+
+AT = 1_000
+
+
+def refused(url: str, *domains: str) -> str | None:
+    records = [OptOut("domain", domain, "deny", 1) for domain in domains]
+    found = Facts(Snapshot(BASE_POLICY, loaded(records)), AT, "default", None).refused_domain(url)
+    return None if found is None else found.subject
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://example.com/a", "example.com"),
+        ("HTTPS://Example.COM", "example.com"),
+        ("https://example.com:8443/a", "example.com"),
+        ("https://user:pass@example.com/", "example.com"),
+        ("https://user:p%40ss@example.com:1/", "example.com"),
+        ("https://example.com@evil.example/", "evil.example"),
+        ("https://example.com./a", "example.com"),
+        ("https://example.com?x=1", "example.com"),
+        ("https://example.com#x", "example.com"),
+        ("//example.com/a", "example.com"),
+        ("example.com/a", "example.com"),
+        ("example.com", "example.com"),
+        ("example.com:80/a", "example.com"),
+        ("user@example.com/a", "example.com"),
+        ("example.com/a//b", "example.com"),
+        ("example.com/?next=https://other.example/", "example.com"),
+        ("https://例子.公司/a", "xn--fsqu00a.xn--55qx5d"),
+        ("https://例子。公司:80/a", "xn--fsqu00a.xn--55qx5d"),
+        ("https://BÜCHER.example/", "xn--bcher-kva.example"),
+        ("https://xn--fsqu00a.xn--55qx5d/", "xn--fsqu00a.xn--55qx5d"),
+        ("http://192.168.1.10:80/", "192.168.1.10"),
+        ("http://[2001:DB8::1]:80/", "2001:db8::1"),
+        ("http://localhost/", "localhost"),
+        ("ftp://files.example.com/a", "files.example.com"),
+    ],
+)
+def test_the_host_of_an_address(url: str, host: str) -> None:
+    assert host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/a/b",
+        "https://",
+        "https:///a",
+        "https://user@/",
+        "https://.",
+        "http://[::1/",
+        "https://" + "é" * 64 + ".example/",
+        "https://é..example/",
+        "https://a\u2100b.example/",
+        "https://\ud800.example/",
+    ],
+)
+def test_an_address_without_a_readable_host_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        host_of(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "domains", "found"),
+    [
+        ("https://example.com/", ["example.com"], "example.com"),
+        ("https://a.b.example.com/", ["example.com"], "example.com"),
+        ("https://a.b.example.com/", ["b.example.com", "example.com"], "b.example.com"),
+        ("https://example.com/", ["www.example.com"], None),
+        ("https://notexample.com/", ["example.com"], None),
+        ("https://example.com.evil.example/", ["example.com"], None),
+        ("https://example.com/", ["com"], None),
+        ("https://example.com/", ["Example.COM"], "Example.COM"),
+        ("http://localhost/", ["localhost"], "localhost"),
+        ("http://10.1.2.3/", ["10.1.2.3"], "10.1.2.3"),
+        ("http://10.1.2.3/", ["2.3"], None),
+        ("http://[::ffff:10.1.2.3]/", ["::ffff:10.1.2.3"], "::ffff:10.1.2.3"),
+        ("http://[::ffff:10.1.2.3]/", ["2.3"], None),
+        ("http://[2001:db8::1]/", ["2001:db8::1"], "2001:db8::1"),
+    ],
+)
+def test_a_domain_covers_itself_and_what_lies_below_it(url: str, domains: list[str], found: str | None) -> None:
+    assert refused(url, *domains) == found
+
+
+@pytest.mark.parametrize("registered", ["example.com.", "例子.公司"])
+def test_a_domain_registered_in_another_spelling_still_covers(registered: str) -> None:
+    assert refused(f"https://{registered}/a", registered) is not None
+
+
+def test_an_address_without_a_host_is_no_answer() -> None:
+    with pytest.raises(ValueError, match="the url has no host"):
+        refused("/a/b", "example.com")

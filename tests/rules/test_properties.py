@@ -1,0 +1,149 @@
+"""Whatever an event and the facts hold: the engine answers for every rule, and no content stands in an answer."""
+
+import json
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hegui.rules.cases import BASE_AT_MS, GOOD_LABEL
+from hegui.rules.catalog import find_rules
+from hegui.rules.core import Outcome
+from hegui.rules.engine import Engine
+from hegui.rules.events import Event, GenerationEvent, IngestEvent
+from hegui.rules.facts import FactStatus, Filing, OptOut, Snapshot, loaded
+from hegui.rules.policy import Entity, ModelFiling, Policy, Service
+from hegui.rules.violations import violation
+from tests.rules.builders import evaluated
+from tests.rules.strategies import WEIRD, of_type
+
+RULES = find_rules()
+IDS = {on: {rule.id for rule in RULES if rule.on is on} for on in (GenerationEvent, IngestEvent)}
+FIRST_LAW_MS = min(rule.in_force_from_ms for rule in RULES)
+YEAR_9990_MS = 253_086_422_400_000
+
+MARKERS = (
+    "我 想 知道 张三 的 病历",
+    "zhang.san@example.com",
+    "13800138000",
+    "11010519491231002X",
+    "https://example.com/chat?user=zhang&q=secret",
+)
+MARKED = st.one_of(
+    st.sampled_from(MARKERS),
+    st.builds("{} {}".format, st.sampled_from(MARKERS), st.sampled_from(MARKERS)),
+    st.builds(
+        lambda key, marker: json.dumps({**json.loads(GOOD_LABEL), key: marker}),
+        st.sampled_from([*json.loads(GOOD_LABEL), "Name"]),
+        st.sampled_from(MARKERS),
+    ),
+    st.sampled_from(MARKERS).map('{{"AIGC":{{"Label":"{}"}}}}'.format),
+    st.sampled_from(MARKERS).map("https://{}/".format),
+)
+"""Free-form text that always holds a marker; some of it shaped as the rules expect it."""
+
+
+def policies() -> st.SearchStrategy[Policy]:
+    """Return arbitrary policies over the services and entities that events name, checked or not."""
+    entities = st.none() | st.sampled_from(["company", "nobody"])
+    return st.builds(
+        Policy,
+        version=st.just("v"),
+        services=st.tuples(
+            of_type(Service, name=st.just("svc"), tenant=st.just("default"), entity=entities),
+            of_type(Service, name=st.just("pipeline"), tenant=st.just("default"), entity=entities),
+        ),
+        entities=st.tuples(of_type(Entity, name=st.just("company"))),
+        filings=st.lists(of_type(ModelFiling), max_size=2).map(tuple),
+        opt_out_grace_seconds=st.integers(0, 10**9),
+        mainland_regions=st.lists(WEIRD, max_size=2).map(tuple),
+    )
+
+
+@st.composite
+def snapshots(draw: st.DrawFn, text: st.SearchStrategy[str] = WEIRD) -> Snapshot:
+    """Arbitrary facts, in any state of readiness."""
+    optouts, filings = (loaded(draw(st.lists(of_type(record, text=text), max_size=3))) for record in (OptOut, Filing))
+    for table in (optouts, filings):
+        table.status = draw(st.sampled_from(FactStatus))
+    return Snapshot(draw(policies()), optouts, filings)
+
+
+SERVICES = st.sampled_from(["svc", "pipeline", "svc", "pipeline", "unheard-of"])
+EVENTS: st.SearchStrategy[Event] = of_type(GenerationEvent, service=SERVICES) | of_type(IngestEvent, service=SERVICES)
+TIMES = st.integers(0, YEAR_9990_MS) | st.sampled_from([BASE_AT_MS, *(rule.in_force_from_ms for rule in RULES)])
+BIG = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=BIG)
+@given(snapshots(), EVENTS, TIMES, st.booleans())
+def test_the_engine_answers_for_exactly_the_rules_of_the_type_and_no_rule_raises(
+    snapshot: Snapshot, event: Event, at_ms: int, trusted: bool
+) -> None:
+    plan, deviations = evaluated(Engine(RULES, snapshot), event, at_ms, trusted=trusted)
+    results = plan.outcomes(deviations)
+    assert results.keys() == IDS[type(event)]
+    assert {rule_id: r.reason for rule_id, r in results.items() if r.outcome is Outcome.ERROR} == {}
+    for result in results.values():
+        assert (result.outcome in {Outcome.PASS, Outcome.NOT_APPLICABLE}) == (not result.reason)
+    if not trusted:
+        assert {r.outcome for r in results.values()} <= {Outcome.NOT_APPLICABLE, Outcome.INCONCLUSIVE}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=BIG)
+@given(snapshots(), EVENTS, st.integers(0, FIRST_LAW_MS - 1))
+def test_before_the_first_law_nothing_is_applicable(snapshot: Snapshot, event: Event, at_ms: int) -> None:
+    plan, deviations = evaluated(Engine(RULES, snapshot), event, at_ms)
+    assert {result.outcome for result in plan.outcomes(deviations).values()} == {Outcome.NOT_APPLICABLE}
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=BIG)
+@given(snapshots(), EVENTS, TIMES)
+def test_the_same_event_and_facts_give_the_same_answers(snapshot: Snapshot, event: Event, at_ms: int) -> None:
+    copy = msgspec.json.decode(msgspec.json.encode(event), type=type(event))
+    answers = []
+    for each in (event, copy):
+        plan, deviations = evaluated(Engine(RULES, snapshot), each, at_ms)
+        answers.append(plan.outcomes(deviations))
+    assert answers[0] == answers[1]
+
+
+def assert_no_content(text: str) -> None:
+    for marker in MARKERS:
+        assert marker not in text
+        assert marker.partition(" ")[0] not in text
+
+
+MARKED_EVENTS: st.SearchStrategy[Any] = st.one_of(
+    of_type(GenerationEvent, text=MARKED, service=SERVICES | MARKED, deep_synthesis_category=st.integers(1, 5)),
+    of_type(IngestEvent, text=MARKED, service=SERVICES | MARKED),
+)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=BIG)
+@given(snapshots(MARKED), MARKED_EVENTS, MARKED, MARKED, MARKED)
+def test_no_content_and_no_identifier_stands_in_a_result(
+    snapshot: Snapshot, event: Event, tenant: str, source: str, event_id: str
+) -> None:
+    for table in (snapshot.optouts, snapshot.filings):
+        table.status = FactStatus.READY
+    engine = Engine(RULES, snapshot)
+    for known in (tenant, "default"):
+        plan, deviations = evaluated(engine, event, BASE_AT_MS, tenant=known)
+        record = violation(
+            tenant=known,
+            source=source,
+            event_id=event_id,
+            revision=0,
+            at_ms=BASE_AT_MS,
+            service=plan.group.label,
+            deviations=deviations,
+            rule_set=engine.rule_set,
+            policy=snapshot.policy.version,
+            facts=snapshot.positions(),
+        )
+        assert_no_content(json.dumps(msgspec.to_builtins(record), ensure_ascii=False))
+        assert_no_content(msgspec.json.encode(record).decode())
+        for result in plan.outcomes(deviations).values():
+            assert_no_content(f"{result.reason} {result.evidence}")
