@@ -46,7 +46,7 @@ def find_rules() -> tuple[Rule, ...]:
             raise RuleError(
                 f"rule id {rule.id} is used by {other.check.__module__} and {rule.check.__module__}; ids are never reused"
             )
-    return tuple(sorted(rules, key=lambda rule: rule.id))
+    return tuple(sorted(seen.values(), key=lambda rule: rule.id))
 
 
 def choose(rules: Iterable[Rule], selection: RuleSelection) -> tuple[Rule, ...]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -96,6 +97,15 @@ unclear = _case(Outcome.INCONCLUSIVE)
 Check = Callable[[Any, "Facts"], Result]
 
 
+@cache
+def folder_sha256(folder: Path) -> str:
+    """Return the hash of the Python files directly in a folder, names and contents."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
 class RuleError(ValueError):
     """A rule is not well formed; the sentence says what to do."""
 
@@ -119,18 +129,19 @@ class Rule:
     check: Check
     doc: str
     in_force_from_ms: int = field(default=0)
-    _clause_ids: dict[int, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    _clause_ids: dict[int, tuple[str, ...]] = field(default_factory=dict, repr=False, init=False)
 
     def with_policy(self, severity: Severity | None, stage: Stage | None) -> Rule:
         """Return this rule with the deployer's severity or stage."""
         return replace(self, severity=severity or self.severity, stage=stage or self.stage)
 
     @property
-    def module_sha256(self) -> str:
-        """Hash of the rule's source file: part of the rule-set hash that every result carries."""
+    def source_sha256(self) -> str:
+        """Hash of the rule's folder (a rule may share code with its neighbours): part of the rule-set hash in every result."""
         source = inspect.getsourcefile(self.check)
-        body = Path(source).read_bytes() if source and Path(source).exists() else self.check.__code__.co_code
-        return hashlib.sha256(body).hexdigest()
+        if source is None or not Path(source).exists():
+            return hashlib.sha256(self.check.__code__.co_code).hexdigest()
+        return folder_sha256(Path(source).parent)
 
     def clause_ids_at(self, at_ms: int) -> tuple[str, ...]:
         """Return the ids of the clauses in force at `at_ms`; there are few legal eras, so the answers are kept."""
@@ -199,7 +210,8 @@ def rule(
             (len({c.name for c in cases}) == len(cases), "has two cases of one name; give each its own"),
             (bool(zh), "needs its title in Chinese (zh=...)"),
             (
-                "Why:" in doc and "When it fires:" in doc,
+                re.match(r"(?!Why:|When it fires:|False positives:)\S", doc) is not None
+                and all(re.search(rf"^{section}:", doc, re.MULTILINE) for section in ("Why", "When it fires")),
                 "needs a docstring with a first line, `Why:` and `When it fires:`",
             ),
             (all(n in get_args(FactName) for n in needs), f"needs= knows only {', '.join(get_args(FactName))}"),

@@ -18,8 +18,7 @@ def field_docs(struct: type) -> dict[str, str]:
         except (OSError, TypeError, SyntaxError):
             continue
         body = tree.body[0]
-        if not isinstance(body, ast.ClassDef):
-            continue
+        assert isinstance(body, ast.ClassDef)
         for field, text in zip(body.body, body.body[1:], strict=False):
             named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
             if named and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):

@@ -10,19 +10,17 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hegui.rules.core import NOT_APPLICABLE, PASS, Check, Outcome, Result, Rule, inconclusive
+from hegui.rules.core import NOT_APPLICABLE, PASS, Check, Outcome, Result, Rule, folder_sha256, inconclusive
 from hegui.rules.events import Event
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts, FactStatus, Snapshot
 from hegui.rules.guards import GUARDS
-from hegui.rules.policy import Service, Waiver
-
-OTHER = "other"
-"""Name that stands for every service and tenant that the policy does not list: labels and keys stay finite."""
+from hegui.rules.policy import OTHER, Service, Waiver
 
 Deviation = tuple[Rule, Result]
 """A rule of the plan that was called and did not pass."""
@@ -64,12 +62,14 @@ class Plan:
 class Group:
     """The service of an event as the engine sees it; one object per service of the policy, and one for all others."""
 
-    __slots__ = ("label", "latest", "plans", "service", "tenant")
+    __slots__ = ("keys", "label", "latest", "plans", "service", "tenant")
 
     def __init__(self, tenant: str, label: str, service: Service | None) -> None:
         self.tenant = tenant
         self.label = label
         self.service = service
+        # What the event itself claims of the service counts, and makes plans, only where the policy does not know it.
+        self.keys = {on: guards.event_key(claims=service is None) for on, guards in GUARDS.items()}
         self.plans: dict[tuple[type, int], dict[object, Plan]] = {}
         """Event type and legal era to guard key to plan."""
         self.latest: dict[type, dict[object, Plan]] = {on: {} for on in GUARDS}
@@ -93,7 +93,6 @@ class Engine:
         self.rule_set = rule_set_hash(self.rules)
         self._status = snapshot.status()
         self._by_type: dict[type, tuple[Rule, ...]] = {on: tuple(r for r in self.rules if r.on is on) for on in GUARDS}
-        self._keys = {on: guards.event_key() for on, guards in GUARDS.items()}
         self._boundaries = sorted({rule.in_force_from_ms for rule in self.rules})
         self._latest_boundary = self._boundaries[-1] if self._boundaries else 0
         self._latest_era = len(self._boundaries)
@@ -119,10 +118,6 @@ class Engine:
             return found
         return self._others.get(tenant) or self._others[OTHER]
 
-    def facts(self, group: Group, at_ms: int) -> Facts:
-        """Return the facts as of `at_ms` for a group."""
-        return Facts(self.snapshot, at_ms, group.tenant, group.service)
-
     def evaluate(
         self, group: Group, event: Event, at_ms: int, trusted: bool = True
     ) -> tuple[Plan, list[Deviation] | None]:
@@ -145,7 +140,7 @@ class Engine:
         else:
             era = bisect_right(self._boundaries, at_ms) if trusted else UNTRUSTED
             plans = group.plans.setdefault((on, era), {})
-        key = self._keys[on](event)
+        key = group.keys[on](event)
         plan = plans.get(key)
         if plan is None:
             plan = plans[key] = self._plan(group, on, era, key)
@@ -208,9 +203,9 @@ def _index(waivers: Iterable[Waiver]) -> Mapping[tuple[str, str, str], list[tupl
 
 def rule_set_hash(rules: Iterable[Rule]) -> str:
     """Return 16 hex digits that change whenever a rule, its severity, its stage or its clauses change."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(folder_sha256(Path(__file__).parent).encode())
     for rule in rules:
-        parts: list[Any] = [rule.id, rule.severity, rule.stage, rule.module_sha256]
+        parts: list[Any] = [rule.id, rule.severity, rule.stage, rule.source_sha256]
         parts += [(clause.id, clause.in_force_from) for clause in rule.basis]
         digest.update(repr(parts).encode())
     return digest.hexdigest()[:16]

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-PERSON_KEY_PATTERN = r"^k[a-z0-9]{1,16}:[0-9a-f]{64}$"
+PERSON_KEY_PATTERN = r"^k[a-z0-9]{1,16}:[0-9a-f]{64}(?![\s\S])"  # `$` would let a line feed pass at the end
 PersonKey = Annotated[
     str,
     Meta(
@@ -108,7 +108,7 @@ class Export(_Group, frozen=True):
 
     entity: str
     """The exporting legal entity, as named in the deployer's policy."""
-    destination_country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None
+    destination_country: Annotated[str, Meta(pattern=r"^[A-Z]{2}(?![\s\S])")] | None = None
     """ISO 3166-1 alpha-2 code of the recipient's country."""
     exemption: Exemption | None = None
     """The exemption relied on (articles of the Cross-border Provisions)."""
@@ -223,7 +223,7 @@ class IngestEvent(_Group, frozen=True):
     """The source, as named by the deployer."""
     url: str | None = None
     """Where it was taken from; an identifier: never in results."""
-    content_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    content_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")] | None = None
     """SHA-256 of the record's content."""
     work_id: str | None = None
     """Identifier of the work (ISBN, DOI, ISRC, ISCC, DCI) with its scheme, as `isbn:9787...`."""

@@ -11,7 +11,17 @@ EvidenceValue = str | int | float | bool | None
 # A code: region, country, model, rule or filing id; two kinds of text look like codes and are persons:
 # a mainland mobile number and a resident identity number. `@` and `?` (addresses, URLs with queries) do not match at all.
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}")
-_PERSON = re.compile(r"(?<![0-9])(?:(?:\+?86)?-?1[3-9][0-9]{9}|[1-9][0-9]{16}[0-9Xx]|[1-9][0-9]{14})(?![0-9])")
+_SEPARATORS = str.maketrans("", "", " -._/:+")
+_PERSON = re.compile(
+    r"(?<![0-9])(?:(?:0{0,2}86|0)?1[3-9][0-9]{9}"
+    r"|[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
+    r"|[1-9][0-9]{7}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3})(?![0-9])"
+)
+
+
+def may_name_a_person(text: str) -> bool:
+    """Tell whether a mainland mobile number or resident identity number stands in `text`, with or without separators."""
+    return _PERSON.search(text) is not None or _PERSON.search(text.translate(_SEPARATORS)) is not None
 
 
 class Code(str):
@@ -40,7 +50,7 @@ def safe(value: object) -> EvidenceValue:
 
 def is_code(text: str) -> bool:
     """Tell whether `text` is a short ASCII code and does not look like a phone or identity number."""
-    return _CODE.fullmatch(text) is not None and _PERSON.search(text) is None
+    return _CODE.fullmatch(text) is not None and not may_name_a_person(text)
 
 
 @lru_cache(maxsize=1024)  # sources and tenants are few and stand in every result
@@ -49,5 +59,5 @@ def opaque_id(text: str) -> str:
 
     Identities are needed to find the event again, but URLs with queries, addresses and personal numbers occur in them.
     """
-    short = len(text) <= 128 and all(is_code(part) for part in text.strip("/").split("/") if part)
-    return text if short and _PERSON.search(text) is None else reference(text)
+    short = len(text) <= 128 and all(_CODE.fullmatch(part) for part in text.strip("/").split("/") if part)
+    return text if short and not may_name_a_person(text) else reference(text)

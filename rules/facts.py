@@ -6,6 +6,8 @@ inconclusive. The tables are filled by `streams.facts_feed` between batches; rul
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, Protocol, TypeVar
@@ -49,7 +51,12 @@ class OptOut(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def key(self) -> tuple[str, str]:
         """Return the key under which events look it up."""
-        return (self.scheme, self.subject.lower() if self.scheme == "domain" else self.subject)
+        if self.scheme != "domain":
+            return (self.scheme, self.subject)
+        try:
+            return (self.scheme, normal_host(self.subject))
+        except UnicodeError:  # no event's host can equal it either
+            return (self.scheme, self.subject)
 
     def interval(self) -> tuple[int, int | None]:
         """Return from and to, epoch milliseconds."""
@@ -157,7 +164,7 @@ class Snapshot:
         for filing in policy.filings:
             end = None if filing.valid_to is None else round(filing.valid_to.timestamp() * 1000)
             record = Filing(filing.model, filing.number, round(filing.valid_from.timestamp() * 1000), end)
-            self._policy_filings.put(f"{filing.model}/{filing.number}".encode(), record)
+            self._policy_filings.put(f"{filing.model}/{filing.number}/{filing.valid_from}".encode(), record)
 
     def status(self) -> dict[str, FactStatus]:
         """Return the status of each fact table. Filings stated in the policy make an undeclared filings topic ready."""
@@ -200,12 +207,18 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     def opted_out(self, scheme: OptOutScheme, subject: str, *, grace_ms: int = 0) -> OptOut | None:
         """Return the statement that refuses training on `subject`, or None.
 
-        The latest statement of each source counts; any refusal among the sources wins (AIPREF's combination).
+        The latest statement of each source counts; any refusal among the sources wins (AIPREF's combination). A refusal
+        younger than the grace time is tolerated; one that is repeated keeps the age of the first.
         """
-        latest: dict[str, OptOut] = {}
-        for record in self.snapshot.optouts.at((scheme, subject), self.at_ms - grace_ms):
-            latest[record.source] = record
-        return next((record for record in latest.values() if record.value == "deny"), None)
+        since: dict[str, tuple[OptOut, int]] = {}
+        for record in self.snapshot.optouts.at((scheme, subject), self.at_ms):
+            before = since.get(record.source)
+            repeated = before is not None and before[0].value == record.value
+            since[record.source] = (record, before[1] if before is not None and repeated else record.observed_at_ms)
+        for record, from_ms in since.values():
+            if record.value == "deny" and from_ms <= self.at_ms - grace_ms:
+                return record
+        return None
 
     def filing(self, model: str) -> Filing | None:
         """Return a filing of the model in force at the event's time, or None."""
@@ -219,10 +232,33 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         """
         host = host_of(url)
         labels = host.split(".")
-        for first in range(len(labels) - 1 if len(labels) > 1 else 1):
+        last = 1 if _is_address(host) else max(1, len(labels) - 1)
+        for first in range(last):
             if (record := self.opted_out("domain", ".".join(labels[first:]))) is not None:
                 return record
         return None
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|//")
+_NO_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?![0-9]+(?:[/?#]|$))")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def normal_host(host: str) -> str:
+    """Return a host in lower-case punycode without trailing dot.
+
+    Raises:
+        UnicodeError: it cannot be encoded (a ValueError too).
+    """
+    bare = host.strip().rstrip(".").lower()
+    return bare if bare.isascii() else bare.encode("idna").decode("ascii")
 
 
 def host_of(url: str) -> str:
@@ -231,10 +267,14 @@ def host_of(url: str) -> str:
     Raises:
         ValueError: there is none, or it cannot be read.
     """
-    host = (urlsplit(url if "//" in url else "//" + url).hostname or "").rstrip(".")
+    if _SCHEME.match(url) is None:
+        if _NO_AUTHORITY.match(url):
+            raise ValueError("the url has no host")
+        url = "//" + url
+    host = normal_host(urlsplit(url).hostname or "")
     if not host:
         raise ValueError("the url has no host")
-    return host if host.isascii() else host.encode("idna").decode("ascii")
+    return host
 
 
 def loaded(records: Iterable[FactRecord]) -> FactTable[FactRecord]:

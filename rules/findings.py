@@ -84,7 +84,7 @@ def finding(
                 "uid": issue.service,
                 "name": issue.service,
                 "type": "service",
-                **({"owner": {"name": team}} if team else {}),
+                **({"group": {"name": team}} if team else {}),
             }
         ],
         "metadata": {

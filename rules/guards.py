@@ -31,13 +31,13 @@ class Guards(msgspec.Struct, frozen=True):
     of_service: tuple[str, ...]
     of_event: tuple[str, ...]
 
-    def event_key(self) -> Callable[[Any], object]:
-        """Return a function from an event to the hashable values of `of_event` (and the service's own claim)."""
-        return attrgetter(*self.of_event, *self.of_service)
+    def event_key(self, *, claims: bool) -> Callable[[Any], object]:
+        """Return a function from an event to the hashable values of `of_event`, and with `claims` of `of_service` too."""
+        return attrgetter(*self.of_event, *(self.of_service if claims else ()))
 
     def values_of(self, service: Service | None, key: object) -> dict[str, object]:
         """Return guard name to value for a service and an event key."""
-        names = (*self.of_event, *self.of_service)
+        names = (*self.of_event, *(self.of_service if service is None else ()))
         values = dict(zip(names, key if isinstance(key, tuple) else (key,), strict=True))
         if service is not None:
             values.update({name: getattr(service, name) for name in self.of_service})

@@ -121,6 +121,11 @@ def observe(
         return issue, []
     last_pass_ms = max(before.last_pass_ms, sum_.last_pass_ms or 0)
     after = msgspec.structs.replace(before, marks={**before.marks, observation.source: mark}, last_pass_ms=last_pass_ms)
+    # A block judged again under another policy can count less than it did: the next failure must still count as new.
+    failures, waived = _totals(after)
+    after = msgspec.structs.replace(
+        after, base_failures=min(after.base_failures, failures), base_waived=min(after.base_waived, waived)
+    )
     reports: list[Report] = []
     grew = after.failures > before.failures or after.waived > before.waived
     if grew:
@@ -143,14 +148,12 @@ def advance(issue: Issue, *, watermark_ms: int, at_ms: int, timing: Timing) -> t
         return issue, []
     all_corrected = issue.uncorrected == ()
     passed_since = issue.last_pass_ms > issue.last_failure_ms
-    quiet = passed_since and max(watermark_ms, issue.last_pass_ms) - issue.quiet_from_ms >= timing.quiet_ms
+    quiet = passed_since and watermark_ms - issue.quiet_from_ms >= timing.quiet_ms
     if quiet or all_corrected:
         closed = msgspec.structs.replace(issue, status="closed", reported_at_ms=at_ms, unreported=False)
         report = Report("close", closed, at_ms)
-        totals = [mark.total for mark in issue.marks.values()]
-        kept = msgspec.structs.replace(
-            closed, base_failures=sum(t[0] for t in totals), base_waived=sum(t[1] for t in totals)
-        )
+        failures, waived = _totals(issue)
+        kept = msgspec.structs.replace(closed, base_failures=failures, base_waived=waived)
         return kept, [report]
     if issue.unreported and at_ms - issue.reported_at_ms >= timing.update_ms:
         updated = msgspec.structs.replace(issue, reported_at_ms=at_ms, unreported=False)
@@ -171,7 +174,7 @@ def _failed(before: Issue, after: Issue, sum_: Sum, watermark_ms: int) -> Issue:
             first_failure_ms=opened_ms,
             last_failure_ms=last_ms,
             quiet_from_ms=max(last_ms, watermark_ms),
-            uncorrected=_grown((), known or sum_.failed, after),
+            uncorrected=_grown((), known or sum_.failed, sum_, after),
             samples=(known or sum_.failed)[-SAMPLES:],
         )
     fresh = tuple(uid for uid in sum_.failed if uid not in before.samples)
@@ -180,16 +183,21 @@ def _failed(before: Issue, after: Issue, sum_: Sum, watermark_ms: int) -> Issue:
         first_failure_ms=min(before.first_failure_ms, first_ms) if first_ms else before.first_failure_ms,
         last_failure_ms=max(before.last_failure_ms, last_ms),
         quiet_from_ms=max(before.quiet_from_ms, last_ms, watermark_ms),
-        uncorrected=_grown(before.uncorrected, sum_.failed, after),
+        uncorrected=_grown(before.uncorrected, sum_.failed, sum_, after),
         samples=(before.samples + fresh)[-SAMPLES:],
     )
 
 
-def _grown(known: tuple[str, ...] | None, failed: tuple[str, ...], after: Issue) -> tuple[str, ...] | None:
+def _grown(known: tuple[str, ...] | None, failed: tuple[str, ...], sum_: Sum, after: Issue) -> tuple[str, ...] | None:
     """Return the uncorrected uids with those of a sum; None once they cannot be complete."""
-    if known is None or not failed or len(failed) >= MAX_UIDS or after.failures + after.waived > MAX_UIDS:
+    if known is None or not sum_.complete or after.failures + after.waived > MAX_UIDS:
         return None
     return tuple(dict.fromkeys((*known, *failed)))
+
+
+def _totals(issue: Issue) -> tuple[int, int]:
+    totals = [mark.total for mark in issue.marks.values()]
+    return sum(total[0] for total in totals), sum(total[1] for total in totals)
 
 
 def _corrected(issue: Issue, sum_: Sum) -> Issue:

@@ -118,7 +118,6 @@ INTERIM_MEASURES_ART_4 = _INTERIM.clause("art. 4", "V2")
 INTERIM_MEASURES_ART_7 = _INTERIM.clause("art. 7", "V1")
 INTERIM_MEASURES_ART_11 = _INTERIM.clause("art. 11", "V1")
 INTERIM_MEASURES_ART_14 = _INTERIM.clause("art. 14", "V2")
-INTERIM_MEASURES_ART_15 = _INTERIM.clause("art. 15", "V2")
 INTERIM_MEASURES_ART_17 = _INTERIM.clause("art. 17", "V1")
 
 _TC260_003 = _Instrument(

@@ -36,6 +36,8 @@ class Sum(msgspec.Struct, frozen=True, omit_defaults=True):
     """Greatest event time among events that passed."""
     failed: tuple[str, ...] = ()
     """Result uids of the latest failed events, at most `MAX_UIDS`."""
+    complete: bool = True
+    """Whether `failed` and `corrected` name every event of the block that failed or was corrected."""
     corrected: tuple[str, ...] = ()
     """Result uids of events whose higher revision no longer fails, at most `MAX_UIDS`."""
 

@@ -16,7 +16,10 @@ from msgspec import Meta
 from hegui.rules.core import Severity, Stage
 from hegui.rules.events import Mechanism, Role
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+OTHER = "other"
+"""Name that stands for every service and tenant that the policy does not list: labels and keys stay finite."""
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}(?![\s\S])")]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -43,7 +46,7 @@ class Service(_Part, frozen=True):
     """Makes content, or spreads it."""
     entity: Name | None = None
     """The legal entity that runs it."""
-    provider_code: Annotated[str, Meta(pattern="^[0-9A-Z]{27}$")] | None = None
+    provider_code: Annotated[str, Meta(pattern=r"^[0-9A-Z]{27}(?![\s\S])")] | None = None
     """Its 27-character provider code, as registered."""
 
 
@@ -91,7 +94,7 @@ class Waiver(_Part, frozen=True):
 
     id: Name
     """Its id."""
-    rule: Annotated[str, Meta(pattern="^[A-Z]{3}[0-9]{3}$")]
+    rule: Annotated[str, Meta(pattern=r"^[A-Z]{3}[0-9]{3}(?![\s\S])")]
     """The rule waived."""
     service: Name
     """The service it is waived for."""
@@ -147,7 +150,9 @@ class Policy(_Part, frozen=True):
     rules: RuleSelection = RuleSelection()
     """Which rules are on."""
     mainland_regions: tuple[str, ...] = ("cn",)
-    """Prefixes of region names that lie in the mainland, compared up to a hyphen."""
+    """Prefixes of region names that lie in the mainland, compared up to a hyphen, whatever the case."""
+    outside_regions: tuple[str, ...] = ("cn-hongkong", "cn-hk", "cn-macau", "cn-mo", "cn-taiwan", "cn-tw")
+    """Prefixes that do not, although a prefix of `mainland_regions` fits (ISO 3166-2 and cloud regions of Hong Kong, Macao, Taiwan)."""
     opt_out_grace_seconds: Annotated[int, Meta(ge=0)] = 0
     """How long after a user's opt-out a use is still tolerated (the law gives no number)."""
     robots_max_age_hours: Annotated[int, Meta(ge=1)] = 24
@@ -157,13 +162,13 @@ class Policy(_Part, frozen=True):
 
     def in_mainland(self, region: str) -> bool:
         """Tell whether a region name lies in the mainland: `cn`, `CN` and `cn-north-1` do, `cnx` does not."""
-        return _in_mainland(self.mainland_regions, region)
+        return _begins(self.mainland_regions, region) and not _begins(self.outside_regions, region)
 
 
 @lru_cache(maxsize=1024)
-def _in_mainland(prefixes: tuple[str, ...], region: str) -> bool:
-    lowered = region.lower()
-    return any(lowered == prefix or lowered.startswith(prefix + "-") for prefix in prefixes)
+def _begins(prefixes: tuple[str, ...], region: str) -> bool:
+    name = region.lower()
+    return any(name == prefix or name.startswith(prefix + "-") for prefix in map(str.lower, prefixes))
 
 
 def check_policy(policy: Policy, rules: Iterable[tuple[str, bool]]) -> None:
@@ -185,14 +190,32 @@ def check_policy(policy: Policy, rules: Iterable[tuple[str, bool]]) -> None:
     for service in policy.services:
         if service.entity is not None and service.entity not in entities:
             raise PolicyError(f"services: {service.name} names the entity {service.entity!r}; add it under `entities`")
-    for key, selectors in (
-        ("select", policy.rules.select),
-        ("ignore", policy.rules.ignore),
-        ("override", tuple(policy.rules.override)),
-    ):
+    for service in policy.services:
+        for key, value in (("service", service.name), ("tenant", service.tenant)):
+            if value == OTHER:
+                raise PolicyError(
+                    f"services: the {key} {OTHER!r} is what hegui calls all that is not listed; choose another name"
+                )
+    for key, selectors in (("select", policy.rules.select), ("ignore", policy.rules.ignore)):
         for selector in selectors:
-            if selector != "ALL" and not any(rule_id.startswith(selector) for rule_id in waivable):
+            if not selector or (selector != "ALL" and not any(rule_id.startswith(selector) for rule_id in waivable)):
                 raise PolicyError(f"rules.{key}: no rule begins with {selector!r}; see `hegui rules list`")
+    for rule_id in policy.rules.override:
+        if rule_id not in waivable:
+            raise PolicyError(
+                f"rules.override: there is no rule {rule_id!r}; an override names one rule, see `hegui rules list`"
+            )
+    for entity in policy.entities:
+        for mechanism in entity.export_mechanisms:
+            if mechanism.valid_to <= mechanism.valid_from:
+                raise PolicyError(
+                    f"entities: {entity.name}: {mechanism.kind} ends before it begins; set valid_to after valid_from"
+                )
+    for filing in policy.filings:
+        if filing.valid_to is not None and filing.valid_to <= filing.valid_from:
+            raise PolicyError(
+                f"filings: {filing.model} {filing.number} ends before it begins; set valid_to after valid_from"
+            )
     for waiver in policy.waivers:
         _check_waiver(waiver, policy.max_waiver_days, waivable, services)
 

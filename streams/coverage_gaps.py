@@ -64,7 +64,8 @@ def plan_start(
         now_ms: the clock.
     """
     if committed is None:
-        resume = beginning if new_group == "earliest" else end
+        # A whole block: what is counted and what is recorded must be the same events, also after a restart.
+        resume = beginning if new_group == "earliest" else max(beginning, end // block_offsets * block_offsets)
         return Start(resume, resume)
     if committed < beginning:
         return Start(beginning, beginning, CoverageGap(topic, partition, committed, beginning, "retention", now_ms))

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from hegui.streams.evaluator import Record
 
 
+MAX_SEALED_BYTES = 700_000
+"""Largest value that is sealed: in Base64 it still fits a producer's usual limit of 1 MiB a request."""
+
+
 class DeadLetter(msgspec.Struct, frozen=True, omit_defaults=True):
     """A record on the dead-letter topic."""
 
@@ -35,7 +39,7 @@ class DeadLetter(msgspec.Struct, frozen=True, omit_defaults=True):
     value_sha256: str | None = None
     """Hash of the value: tells whether two dead letters are the same record."""
     sealed: str | None = None
-    """The value sealed to the operator's key (libsodium sealed box), Base64."""
+    """The value sealed to the operator's key (libsodium sealed box), Base64; left out above `MAX_SEALED_BYTES`."""
 
 
 def dead_letter(
@@ -53,7 +57,9 @@ def dead_letter(
             detail=error.detail,
             value_bytes=None if value is None else len(value),
             value_sha256=None if value is None else hashlib.sha256(value).hexdigest(),
-            sealed=base64.b64encode(seal(value)).decode() if seal is not None and value is not None else None,
+            sealed=base64.b64encode(seal(value)).decode()
+            if seal is not None and value is not None and len(value) <= MAX_SEALED_BYTES
+            else None,
         )
     )
 

@@ -15,7 +15,7 @@ import msgspec
 from hegui.rules.events import ENVELOPES, Envelope, GenerationEnvelope, IngestEnvelope
 from hegui.streams.errors import DecodeError
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 Decoder = Callable[[bytes, Headers], Sequence[Envelope]]
 
 _structured: msgspec.json.Decoder[GenerationEnvelope | IngestEnvelope] = msgspec.json.Decoder(
@@ -43,7 +43,7 @@ def _is_binary(headers: Headers) -> bool:
     binary = False
     for name, content in headers:
         lowered = name.lower()
-        if lowered == "content-type" and content.lower().startswith(b"application/cloudevents"):
+        if lowered == "content-type" and content is not None and content.lower().startswith(b"application/cloudevents"):
             return False
         if lowered == "ce_type":
             binary = True
@@ -52,12 +52,14 @@ def _is_binary(headers: Headers) -> bool:
 
 def _decode_binary(value: bytes, headers: Headers) -> Envelope:
     attributes: dict[str, object] = {}
-    try:
-        for name, content in headers:
-            if name.startswith("ce_"):
-                attributes[name[3:]] = content.decode("utf-8")
-    except (UnicodeDecodeError, AttributeError):
-        raise DecodeError("wrong_encoding", f"header {name} is not UTF-8") from None
+    for name, content in headers:
+        lowered = name.lower()
+        if not lowered.startswith("ce_") or content is None:
+            continue
+        try:
+            attributes[lowered[3:]] = content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise DecodeError("wrong_encoding", "a ce_ header is not UTF-8") from None
     kind = ENVELOPES.get(str(attributes.get("type")))
     if kind is None:
         raise DecodeError("unknown_type", "header ce_type")
@@ -69,7 +71,7 @@ def _decode_binary(value: bytes, headers: Headers) -> Envelope:
         # `convert` checks and converts the attributes as the structured form would; `data` is decoded already.
         head = msgspec.convert({**attributes, "data": data}, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise DecodeError("invalid_envelope", str(error)) from None
+        raise DecodeError("invalid_envelope", _without_values(str(error))) from None
     return head
 
 

@@ -17,6 +17,9 @@ from hegui.rules.issues import issue_key
 from hegui.rules.observations import BLOCK_OFFSETS, MAX_UIDS, Observation, Sum
 from hegui.streams.metrics import Tallies
 
+MAX_RECORD_BYTES = 600_000
+"""About how large an observation record may become before its sums are split over several."""
+
 Key = tuple[str, str, str]
 """Tenant, rule, service."""
 
@@ -29,22 +32,35 @@ def partition_of(key: bytes, partitions: int) -> int:
 class Cell:
     """Events of one plan in one block."""
 
-    __slots__ = ("count", "deviations", "last_ms", "sent", "sent_deviations", "tallied", "tallied_deviations")
+    __slots__ = ("count", "deviations", "last_ms", "marks", "sent", "sent_deviations", "tallied", "tallied_deviations")
 
     def __init__(self) -> None:
         self.count = 0
         self.last_ms = 0
         self.deviations: dict[tuple[Rule, Outcome], int] = {}
+        self.marks: dict[Rule, tuple[int, int]] = {}
         self.sent = 0
         self.sent_deviations: dict[Rule, int] = {}
         self.tallied = 0
         self.tallied_deviations: dict[tuple[Rule, Outcome], int] = {}
 
+    def deviated(self, rule: Rule, outcome: Outcome, before_ms: int) -> None:
+        """Count a rule of the plan that did not pass the event just counted; `before_ms` is `last_ms` without that event."""
+        kind = (rule, outcome)
+        self.deviations[kind] = self.deviations.get(kind, 0) + 1
+        seen, passed_ms = self.marks.get(rule, (0, 0))
+        self.marks[rule] = (self.count, before_ms if self.count - 1 > seen else passed_ms)
+
+    def last_pass_ms(self, rule: Rule) -> int:
+        """Return the greatest event time at which a rule of the plan passed; 0 when it never did."""
+        seen, passed_ms = self.marks.get(rule, (0, 0))
+        return self.last_ms if self.count > seen else passed_ms
+
 
 class _Failures:
     """Failures of one issue key in one block."""
 
-    __slots__ = ("changed", "failures", "first_ms", "last_ms", "uids", "waived")
+    __slots__ = ("changed", "dropped", "failures", "first_ms", "last_ms", "uids", "waived")
 
     def __init__(self) -> None:
         self.failures = 0
@@ -53,6 +69,7 @@ class _Failures:
         self.last_ms: int | None = None
         self.uids: dict[str, bool] = {}  # uid to "still fails"; insertion order is the order of the events
         self.changed = False
+        self.dropped = False
 
 
 class Source:
@@ -109,6 +126,7 @@ class Source:
         found.uids[uid] = still_fails
         if len(found.uids) > 2 * MAX_UIDS:
             del found.uids[next(iter(found.uids))]
+            found.dropped = True
         found.changed = True
 
     def take(self) -> dict[Key, Sum]:
@@ -126,7 +144,7 @@ class Source:
             for _, rule in plan.calls:
                 if new > deviated.get(rule, 0) - cell.sent_deviations.get(rule, 0):
                     key = (group.tenant, rule.id, group.label)
-                    passed[key] = max(passed.get(key, 0), cell.last_ms)
+                    passed[key] = max(passed.get(key, 0), cell.last_pass_ms(rule))
             cell.sent_deviations = deviated
         changed = {key for key, found in self._failures.items() if found.changed}
         return {key: self._sum(key, passed.get(key)) for key in sorted(changed | passed.keys())}
@@ -145,6 +163,7 @@ class Source:
             last_failure_ms=found.last_ms,
             last_pass_ms=last_pass_ms,
             failed=tuple(uid for uid, fails in latest if fails),
+            complete=not found.dropped and len(found.uids) <= MAX_UIDS,
             corrected=tuple(uid for uid, fails in latest if not fails),
         )
 
@@ -204,14 +223,24 @@ def observations(
         (
             partition,
             Observation(
-                source.topic,
-                source.partition,
-                source.block,
-                source.start,
-                source.position,
-                source.watermark_ms,
-                tuple(sums),
+                source.topic, source.partition, source.block, source.start, source.position, source.watermark_ms, part
             ),
         )
         for partition, sums in by_partition.items()
+        for part in _parts(sums)
     ]
+
+
+def _parts(sums: list[Sum]) -> Iterator[tuple[Sum, ...]]:
+    """Split sums so that every record fits a producer's usual limit of 1 MiB; no sums make one empty part (a tick)."""
+    part: list[Sum] = []
+    size = 0
+    for sum_ in sums:
+        # 35 bytes a uid, and up to 550 for names and numbers (names are at most 128 characters).
+        cost = 550 + 35 * (len(sum_.failed) + len(sum_.corrected))
+        if part and size + cost > MAX_RECORD_BYTES:
+            yield tuple(part)
+            part, size = [], 0
+        part.append(sum_)
+        size += cost
+    yield tuple(part)

@@ -113,7 +113,7 @@ class EvaluatorSettings(_Section, frozen=True):
     """The evaluator."""
 
     start: Literal["earliest", "latest"] = "earliest"
-    """Where a new group begins. A group that has committed goes on from there, always."""
+    """Where a new group begins; `latest`: at the last multiple of 4,096 before the end. A group that has committed goes on from there, always."""
     max_batch_records: Annotated[int, Meta(ge=1)] = 4096
     """Most records judged at once."""
     max_event_bytes: Annotated[int, Meta(ge=1)] = 1_048_576

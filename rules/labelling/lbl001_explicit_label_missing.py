@@ -55,6 +55,12 @@ _ASKED = UnlabelledRequest(
         skips("none of the five kinds", deep_synthesis_category=0),
         skips("before the law", at="2023-01-09T23:59:59+08:00", explicit_label=ExplicitLabel(present=False)),
         unclear("nothing said of a label", explicit_label=None),
+        unclear("delivery unknown", delivery=None),
+        unclear(
+            "how long the log is kept is unknown",
+            explicit_label=ExplicitLabel(present=False),
+            unlabelled_request=UnlabelledRequest(requested_at_ms=_AT_MS, duty_accepted_at_ms=_AT_MS),
+        ),
         unclear("kind of service unknown", deep_synthesis_category=None),
         unclear("whether the file carries it is unknown", explicit_label=ExplicitLabel(present=True)),
         unclear("presence unknown", explicit_label=ExplicitLabel(text="AI生成")),

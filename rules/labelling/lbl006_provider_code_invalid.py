@@ -25,6 +25,7 @@ def _producer(code: str) -> ImplicitLabel:
     when={"public_cn": {True}, "role": {"generator"}, "delivery": FILE_DELIVERIES},
     cases=(
         fails("wrong checksum", implicit_label=_producer("001191440300708461137T1XGW3")),
+        fails("small letters", implicit_label=_producer("001191440300708461136t1xgw3")),
         fails("too short", implicit_label=_producer("0011DEMOAI00000")),
         fails("a propagator's extension", implicit_label=_producer("001191440300708461136T2XGW3")),
         fails("another provider's code", implicit_label=_producer("001191110102MAD55U9H0F10002")),

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 _FORM = re.compile(r"00[0-9A-Z]{20}(?:00000|1[0-9A-Z]{4})")
-_CODE_LIKE = re.compile(r"00[0-9A-Z]{6,}")
+_CODE_LIKE = re.compile(r"00[0-9A-Za-z]{6,}")
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 

@@ -107,8 +107,9 @@ def export_without_mechanism(event: GenerationEvent, facts: Facts) -> Result:
     """Data went abroad without the security assessment, standard contract or certification it needs.
 
     Why: important data and every export of a CIIO need a passed security assessment; one person's sensitive information
-    already needs a filed standard contract or a certificate. What depends on the count of persons in the year cannot be
-    decided by one event and stays inconclusive here.
+    already needs a filed standard contract or a certificate. The count of persons in the year is not looked at here: without
+    any mechanism, information that is not sensitive stays inconclusive, and with a contract or certificate the rule passes
+    although a high count would need an assessment.
 
     When it fires:
     1. Read `needs` and `entity` in the evidence; look up what the entity holds under `entities` in the policy.

@@ -38,6 +38,12 @@ def _crawl(**changes: object) -> CrawlRecord:
             source_type="crawl",
             crawl=_crawl(robots_seen_at_ms=BASE_AT_MS - 24 * _HOUR_MS - 1),
         ),
+        fails(
+            "robots.txt read after the fetch",
+            source_type="crawl",
+            crawl=_crawl(robots_seen_at_ms=BASE_AT_MS + 1),
+        ),
+        passes("robots.txt read at the fetch", source_type="crawl", crawl=_crawl(robots_seen_at_ms=BASE_AT_MS)),
         passes("allowed", source_type="crawl", crawl=_crawl()),
         passes("no robots.txt there", source_type="crawl", crawl=_crawl(robots="absent")),
         passes(
@@ -79,6 +85,8 @@ def refused_source_crawled(event: IngestEvent, facts: Facts) -> Result:
         if getattr(crawl, name) is None:
             return inconclusive("crawl." + name)
     age_ms = (crawl.fetched_at_ms or 0) - (crawl.robots_seen_at_ms or 0)
+    if age_ms < 0:
+        return fail("robots.txt was read only after the fetch", signal=Code("robots"), age_ms=age_ms)
     if age_ms > facts.policy.robots_max_age_hours * _HOUR_MS:
         return fail("robots.txt was too old when the record was fetched", signal=Code("robots"), age_ms=age_ms)
     return PASS

@@ -67,6 +67,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         self._producer: AIOKafkaProducer = producer(settings.kafka)
         self._lock = asyncio.Lock()
         self._epoch = 0
+        self._failed: Exception | None = None
         self._sent: list[_Sent] = []
         self._acknowledged: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
@@ -114,6 +115,8 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             # A new group: the position is set in on_partitions_assigned.
             return
         async with self._lock:
+            if self._failed is not None:
+                raise self._failed
             if epoch != self._epoch:
                 # The records may be from before a rebalance or from after it: read them again from where the block stands.
                 for partition in batch:
@@ -136,7 +139,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             self._waiting = []
         if now >= self._next_tick:
             self._next_tick = now + self._settings.evaluator.tick_seconds
-            outputs = outputs + self.evaluator.tick(self._lag())
+            outputs = outputs + self.evaluator.tick(await self._lag())
             self._log_errors()
             self._metrics.add(self.evaluator.tallies)
         if outputs or positions:
@@ -193,7 +196,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._acknowledge()
         await self._commit()
 
-    def _lag(self) -> dict[Partition, int]:
+    async def _lag(self) -> dict[Partition, int]:
         """Expose the lag; return the partitions that stand at the end of their log, with the clock."""
         now_ms = time.time_ns() // 1_000_000
         idle = {}
@@ -202,10 +205,12 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             end = self._consumer.highwater(TopicPartition(*partition))
             if end is None:
                 continue
-            lag = max(0, end - max(source.position, source.resume_at))
+            # The client's position passes over what holds no records (transaction markers, compacted ends).
+            position = max(source.position, source.resume_at, await self._consumer.position(TopicPartition(*partition)))
+            lag = max(0, end - position)
             behind += lag
             self._metrics.lag.labels(partition[0], str(partition[1])).set(lag)
-            if end <= source.position:
+            if not lag and source.position >= source.resume_at:
                 idle[partition] = now_ms
         self._progress.lag(behind)
         return idle
@@ -239,15 +244,23 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         partitions = sorted(assigned)
         async with self._lock:
             self._epoch += 1
-            if partitions:
-                beginnings = await self._consumer.beginning_offsets(partitions)
-                ends = await self._consumer.end_offsets(partitions)
-                for partition in partitions:
-                    committed = await self._consumer.committed(partition)
-                    await self._begin(partition, committed, beginnings[partition], ends[partition])
+            try:
+                await self._find_starts(partitions)
+            except Exception as error:  # noqa: BLE001 - aiokafka logs what a listener raises and goes on
+                self._failed = error
+                return
             self._progress.alive()
         log.info("partitions_assigned", partitions=len(partitions))
         self.assigned.set()
+
+    async def _find_starts(self, partitions: list[TopicPartition]) -> None:
+        if not partitions:
+            return
+        beginnings = await self._consumer.beginning_offsets(partitions)
+        ends = await self._consumer.end_offsets(partitions)
+        for partition in partitions:
+            committed = await self._consumer.committed(partition)
+            await self._begin(partition, committed, beginnings[partition], ends[partition])
 
     async def _begin(self, partition: TopicPartition, committed: int | None, beginning: int, end: int) -> None:
         start = plan_start(
@@ -267,6 +280,8 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         if committed is None or start.gap is not None:
             # A first commit fixes the start: from now on the group is never reset, even if it dies before its first batch.
             self._acknowledged[partition.topic, partition.partition] = start.resume_at
+            # A log made anew is committed from its new start, below what was committed of the old one.
+            self._committed.pop((partition.topic, partition.partition), None)
 
     async def _record_gap(self, gap: CoverageGap) -> None:
         self._metrics.coverage_gap.labels(gap.topic).inc(max(1, gap.records))

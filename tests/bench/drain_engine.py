@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 
 import uvloop
+
 from hegui.streams.broker import group_consumer
 from hegui.streams.settings import Settings, load_settings
-from msgspec.structs import replace
-
 from tests.bench.marks import mark
 
 
@@ -44,7 +43,7 @@ async def drain(settings: Settings) -> None:
 
 def main(config: str, _: str) -> int:
     settings = load_settings(Path(config))
-    uvloop.run(drain(replace(settings)))
+    uvloop.run(drain(settings))
     return 0
 
 

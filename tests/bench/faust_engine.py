@@ -1,7 +1,8 @@
 """The same work as a Faust agent: raw records, the same decoder, the same rules by the same engine, violations sent, at least once.
 
-What Faust is given for its own good: uvloop, its Cython extensions with the repaired fast paths switched on, msgspec instead of
-its codecs and models, no web server, no leader topic, no table. It keeps no sums and no metrics, which the evaluator does.
+What Faust is given for its own good: uvloop, polls of 500 records (up to 15 % better than all there is), its Cython extensions
+with the repaired fast paths switched on (both within the noise here), msgspec instead of its codecs and models, no web server,
+no leader topic, no table. It keeps no sums and no metrics, which the evaluator does.
 `agent` takes events one by one; `take` takes up to a thousand at a time.
 """
 
@@ -14,13 +15,13 @@ from typing import Any
 
 import faust
 import mode.loop
+
 from hegui.rules.engine import Engine
 from hegui.rules.violations import RECORDED, VIOLATION_TYPE, identity_uid, violation
 from hegui.streams.decoders import decode_cloudevents
 from hegui.streams.offline import offline_engine
 from hegui.streams.policy_file import load_policy
 from hegui.streams.settings import Settings, load_settings
-
 from tests.bench import synthetic_rules
 from tests.bench.load import POLICY
 from tests.bench.marks import mark
@@ -32,7 +33,9 @@ _HEADERS = [("ce_specversion", b"1.0"), ("ce_type", VIOLATION_TYPE.encode()), ("
 _encode = msgspec.json.Encoder().encode
 
 
-def judge(engine: Engine, event: Any, trusted_ms: tuple[int, int]) -> tuple[bytes, bytes, list[tuple[str, bytes]]] | None:
+def judge(
+    engine: Engine, event: Any, trusted_ms: tuple[int, int]
+) -> tuple[bytes, bytes, list[tuple[str, bytes]]] | None:
     """Return key, value and headers of the event's violation, None when there is none."""
     message = event.message
     (envelope,) = decode_cloudevents(event.value, message.headers)
@@ -79,6 +82,7 @@ def build(settings: Settings, engine: Engine, style: str) -> faust.App:
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=settings.evaluator.commit_seconds,
         producer_acks=-1,
+        broker_max_poll_records=500,
         cython_optimizations=True,
     )
     raw: dict[str, Any] = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}

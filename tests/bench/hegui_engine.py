@@ -9,7 +9,6 @@ from typing import Any
 from hegui.rules import catalog
 from hegui.streams.commands.options import settings_from
 from hegui.streams.commands.run import run_role
-
 from tests.bench import synthetic_rules
 from tests.bench.marks import mark
 

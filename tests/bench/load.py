@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 from aiokafka import AIOKafkaProducer
+
 from hegui.rules.core import Rule
 from hegui.streams import simulation
 from hegui.streams.offline import Judged, judge, offline_engine

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, median
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import msgspec
 
@@ -102,7 +102,7 @@ def rules_met(traffic: Traffic, book: str) -> float:
 
 
 def _kafka_version() -> str:
-    root = ElementTree.parse(Path(kafka_jars.__file__).with_name("pom.xml")).getroot()
+    root = ET.parse(Path(kafka_jars.__file__).with_name("pom.xml")).getroot()
     space = {"m": "http://maven.apache.org/POM/4.0.0"}
     found = root.find(".//m:dependency/m:version", space)
     return str(found.text) if found is not None else "unknown"
@@ -120,10 +120,12 @@ def write(
     (HERE / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     books = ", ".join(
-        f"{len(named(book))} rules in the book: {rules_met(traffic, book):.1f} apply to an event" for book in ("real", "100")
+        f"{len(named(book))} rules in the book: {rules_met(traffic, book):.1f} apply to an event"
+        for book in ("real", "100")
     )
     rounds = "\n".join(
-        f"| {run.engine} | {run.events:,} | {run.seconds:.2f} | {run.cpu_seconds:.2f} | {run.violations:,} |" for run in runs
+        f"| {run.engine} | {run.events:,} | {run.seconds:.2f} | {run.cpu_seconds:.2f} | {run.violations:,} |"
+        for run in runs
     )
     text = f"""# Benchmark: evaluator, Faust agent, raw drain
 

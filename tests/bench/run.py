@@ -72,7 +72,9 @@ def main() -> int:
     parser.add_argument("--slow-events", type=int, default=60_000, help="events for Faust")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="120,000 events, Faust 30,000")
-    parser.add_argument("--only", action="append", help="measure only this engine, as 'hegui-aiokafka real'; writes nothing")
+    parser.add_argument(
+        "--only", action="append", help="measure only this engine, as 'hegui-aiokafka real'; writes nothing"
+    )
     options = parser.parse_args()
     if options.quick:
         options.events, options.slow_events = 120_000, 30_000

@@ -13,15 +13,15 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+
 from hegui.streams.settings import Settings, load_settings
 from hegui.streams.topics import create_topics
-
 from tests.bench.load import PARTITIONS, POLICY
 from tests.bench.marks import read_marks
 from tests.servers.spawn import spawn
@@ -100,7 +100,7 @@ class Runner:
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         self._reader = AIOKafkaConsumer(bootstrap_servers=bootstrap)
 
-    async def __aenter__(self) -> Runner:
+    async def __aenter__(self) -> Self:
         await self._admin.start()
         await self._reader.start()
         return self

@@ -2,7 +2,6 @@
 
 from hegui.rules.catalog import find_rules
 from hegui.rules.core import Outcome
-
 from tests.bench.engine_cost import costs, evaluator
 from tests.bench.load import Traffic
 from tests.bench.synthetic_rules import book, padded

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
+
 from hegui.rules.events import GenerationEvent, ImplicitLabel, IngestEvent, LabelSite
 from hegui.streams import simulation
-from msgspec.structs import replace
 
 START_MS = 1_795_140_000_000
 """2026-11-20T10:00:00+08:00."""

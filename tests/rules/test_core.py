@@ -117,8 +117,8 @@ def test_the_hash_of_a_rule_without_a_file_is_that_of_its_code() -> None:
     exec(compile("def one(event, facts):\n    return PASS\n", "<shell>", "exec"), scope)
     exec(compile("def two(event, facts):\n    return facts or PASS\n", "<shell>", "exec"), scope)
     one, two, filed = a_rule("LBL901", scope["one"]), a_rule("LBL902", scope["two"]), a_rule("LBL903", failing)
-    assert len({one.module_sha256, two.module_sha256, filed.module_sha256}) == 3
-    assert filed.module_sha256 == a_rule("LBL904", saying(Result(Outcome.PASS))).module_sha256
+    assert len({one.source_sha256, two.source_sha256, filed.source_sha256}) == 3
+    assert filed.source_sha256 == a_rule("LBL904", saying(Result(Outcome.PASS))).source_sha256
 
 
 @pytest.mark.parametrize(

@@ -1,56 +1,9 @@
-"""One issue through its life: opened, updated, closed, opened again. Times are small; blocks are told by hand."""
-
-from dataclasses import dataclass, field
-from typing import Any
+"""One issue through its life: opened, updated, closed by quiet, opened again. Times are small; blocks are told by hand."""
 
 import pytest
 
-from hegui.rules.issues import SAMPLES, Issue, Report, Timing, advance, issue_key, observe
-from hegui.rules.observations import BLOCK_OFFSETS, MAX_UIDS, Observation, Sum
-
-TIMING = Timing(quiet_ms=1_000, update_ms=100)
-
-
-@dataclass
-class Story:
-    """Tells an issue one sum after the other; by default each is a block of its own and time does not pass."""
-
-    issue: Issue | None = None
-    reports: list[Report] = field(default_factory=list)
-    block: int = 0
-    watermark_ms: int = 0
-    at_ms: int = 0
-
-    def tell(self, *, block: int | None = None, upto: int = 1, partition: int = 0, **sum_: Any) -> list[str]:
-        self.block = self.block + 1 if block is None else block
-        self.watermark_ms = sum_.pop("watermark_ms", self.watermark_ms)
-        self.at_ms = sum_.pop("at_ms", self.at_ms)
-        start = self.block * BLOCK_OFFSETS
-        observation = Observation("t", partition, self.block, start, start + upto, self.watermark_ms)
-        told = Sum("default", "LBL001", "svc", **sum_)
-        self.issue, made = observe(
-            self.issue, observation, told, watermark_ms=self.watermark_ms, at_ms=self.at_ms, timing=TIMING
-        )
-        self.reports += made
-        return [report.activity for report in made]
-
-    def wait(self, watermark_ms: int, at_ms: int) -> list[str]:
-        assert self.issue is not None
-        self.issue, made = advance(self.issue, watermark_ms=watermark_ms, at_ms=at_ms, timing=TIMING)
-        self.reports += made
-        return [report.activity for report in made]
-
-
-def fails(event_ms: int, *uids: str, **more: Any) -> dict[str, Any]:
-    uids = uids or (f"at-{event_ms}",)
-    times = {"first_failure_ms": event_ms, "last_failure_ms": event_ms}
-    return {"failures": len(uids), "failed": uids, **times, **more}
-
-
-def opened(event_ms: int = 100, **more: Any) -> Story:
-    story = Story()
-    assert story.tell(**fails(event_ms, **more)) == ["create"]
-    return story
+from hegui.rules.issues import SAMPLES, Issue, issue_key
+from tests.rules.story import Story, fails, opened
 
 
 def test_a_key_that_never_failed_has_no_issue() -> None:
@@ -181,82 +134,6 @@ def test_an_episode_may_end_and_the_next_begin_within_one_block() -> None:
     assert issue is not None
     assert (issue.episode, issue.failures, issue.samples, issue.uncorrected) == (2, 1, ("new",), ("new",))
     assert (issue.first_failure_ms, issue.last_failure_ms) == (3_000, 3_000)
-
-
-def test_an_event_that_fails_again_opens_an_episode_that_names_it() -> None:
-    story = opened(100)
-    story.tell(corrected=("at-100",))
-    assert story.tell(**fails(3_000, "at-100")) == ["create"]
-    assert story.issue is not None
-    assert story.issue.samples == ("at-100",)
-
-
-def test_an_issue_closes_when_all_that_failed_was_corrected() -> None:
-    story = opened(100, block=0)
-    story.tell(**fails(200, "b"), at_ms=500)
-    assert story.tell(corrected=("b", "never-failed")) == []
-    assert story.issue is not None
-    assert story.issue.uncorrected == ("at-100",)
-    assert story.tell(corrected=("at-100",)) == ["close"]
-    assert story.tell(corrected=("at-100",)) == []
-
-
-def test_a_failure_corrected_before_anybody_was_told_leaves_nothing_open() -> None:
-    story = Story()
-    story.tell(failures=1, first_failure_ms=100, last_failure_ms=100, corrected=("a",))
-    assert story.issue is None or story.issue.status == "closed"
-
-
-@pytest.mark.parametrize("blocks", [1, 2])
-def test_too_many_failures_to_name_are_closed_by_quiet_only(blocks: int) -> None:
-    story = Story()
-    for block in range(blocks):
-        uids = tuple(f"{block}-{n}" for n in range(MAX_UIDS if blocks == 1 else MAX_UIDS // 2 + 1))
-        story.tell(**fails(100, *uids))
-    assert story.issue is not None
-    assert story.issue.uncorrected is None
-    assert story.tell(corrected=tuple(f"{b}-{n}" for b in range(blocks) for n in range(MAX_UIDS))) == []
-    story.tell(**fails(200, "one-more"))
-    assert story.issue.uncorrected is None
-    assert story.tell(last_pass_ms=5_000, watermark_ms=5_000) == ["close"]
-
-
-def test_an_issue_with_waived_failures_only_is_suppressed() -> None:
-    story = Story()
-    waived = {"waived": 1, "failed": ("w",), "first_failure_ms": 100, "last_failure_ms": 100}
-    assert story.tell(**waived) == ["create"]
-    assert story.issue is not None
-    assert (story.issue.status, story.issue.failures, story.issue.waived) == ("suppressed", 0, 1)
-    assert story.tell(**fails(200), at_ms=200) == ["update"]
-    assert story.issue.status == "open"
-    assert story.tell(last_pass_ms=5_000, watermark_ms=5_000) == ["close"]
-
-
-def test_an_issue_whose_failures_are_waived_on_a_second_look_becomes_suppressed() -> None:
-    story = opened(100, block=0)
-    again = {"waived": 1, "failed": ("at-100",), "first_failure_ms": 100, "last_failure_ms": 100}
-    assert story.tell(**again, block=0, upto=2, at_ms=200) == ["update"]
-    assert story.issue is not None
-    assert story.issue.status == "suppressed"
-
-
-def test_old_news_changes_nothing() -> None:
-    story = opened(100, block=3)
-    before = story.issue
-    assert story.tell(**fails(100, "a", "b"), block=2, watermark_ms=90_000, at_ms=90_000) == []
-    assert story.issue is before
-
-
-@pytest.mark.parametrize("recounted", [0, 1])
-def test_after_a_lower_recount_of_a_closed_issue_the_next_failure_still_opens(recounted: int) -> None:
-    story = opened(100, block=0)
-    uids = ("a", "b", "c")
-    story.tell(**fails(100, *uids), block=0, upto=2, watermark_ms=100)
-    story.tell(**fails(100, *uids, last_pass_ms=2_000), block=0, upto=3, watermark_ms=2_000)
-    assert story.issue is not None
-    assert story.issue.status == "closed"
-    story.tell(failures=recounted, failed=uids[:recounted], block=0, upto=4)
-    assert story.tell(**fails(5_000, "new"), watermark_ms=5_000) == ["create"]
 
 
 def test_the_finding_uid_is_that_of_key_and_episode() -> None:

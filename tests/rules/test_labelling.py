@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hegui.rules.cases import GOOD_LABEL
 from hegui.rules.events import ImplicitLabel, LabelSite
 from hegui.rules.labelling.annex_e import KEYS, Parsed, _parse_carefully, labels, parse
-from hegui.rules.labelling.provider_code import looks_like_code, problem_of, social_credit_code_valid
+from hegui.rules.labelling.provider_code import NAME, looks_like_code, problem_of, social_credit_code_valid
 
 VALUES: dict[str, str] = json.loads(GOOD_LABEL)
 PRODUCER = VALUES["ContentProducer"]
@@ -174,11 +174,12 @@ def test_one_wrong_character_anywhere_in_the_credit_code_is_noticed(code: str, p
         ("001191440300708461136T1XGW", "form"),
         ("001191440300708461136T1XGW33", "form"),
         ("001191440300708461136t1XGW3", "form"),
-        ("011191440300708461136T1XGW3", "form"),
-        ("001191440300708461136T1XGW3\n", "form"),
+        ("011191440300708461136T1XGW3", NAME),
+        ("001191440300708461136T1XGW3\n", NAME),
         ("0011914403007084611I6T1XGW3", "checksum"),
         ("002191440300708461136T1XGW3", None),
         ("001291440300708461137T1XGW3", None),
+        ("doubao", NAME),
     ],
 )
 def test_problems_of_codes(code: str, problem: str | None) -> None:

@@ -14,7 +14,6 @@ from hegui.streams import simulation
 from hegui.streams.evaluator import Evaluator
 from hegui.streams.policy_file import load_policy
 from hegui.streams.settings import Settings, load_settings
-
 from tests.data.make import FAULTS, SOUND, START_MS
 from tests.streams.fakes import FakeRecord
 
@@ -38,8 +37,9 @@ def settings(tmp_path: Path | None = None, text: str = "", **environment: str) -
 
 
 def with_input(found: Settings) -> Settings:
-    from hegui.streams.settings import InputTopic
     from msgspec.structs import replace
+
+    from hegui.streams.settings import InputTopic
 
     return replace(found, topics=replace(found.topics, inputs=(InputTopic(TOPIC),)))
 

@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.structs import OffsetAndMetadata
+
 from hegui.streams.decoders import Headers
 
 MAX_REQUEST_BYTES = 1_048_576

@@ -15,8 +15,9 @@ from aiokafka.structs import ConsumerRecord, RecordMetadata, TopicPartition
 from faust.exceptions import ProducerSendError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
-from hegui.streams.state.consumer import Consumer, Producer, Transport, use_mended_transport
 from mode import Service
+
+from hegui.streams.state.consumer import Consumer, Producer, Transport, use_mended_transport
 
 SOURCE = TP("observations", 0)
 CHANGELOG = TP("agents-state-changelog", 0)

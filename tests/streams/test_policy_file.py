@@ -1,0 +1,130 @@
+"""The policy from YAML: sentences for mistakes, and a watch that sees every change."""
+
+import os
+import re
+
+import pytest
+
+from hegui.streams.errors import SettingsError
+from hegui.streams.policy_file import EMPTY, PolicyWatch, load_policy
+from tests.streams.example import EXAMPLES
+
+EXAMPLE = (EXAMPLES / "policy.yaml").read_text("utf-8")
+
+
+@pytest.fixture
+def load(tmp_path):
+    def from_text(text: str):
+        file = tmp_path / "policy.yaml"
+        file.write_text(text, "utf-8")
+        return load_policy(file)
+
+    return from_text
+
+
+def test_the_example_loads_with_every_stable_rule():
+    policy, rules = load_policy(EXAMPLES / "policy.yaml")
+    assert policy.version == "example-1"
+    assert {service.name for service in policy.services} >= {"image-studio", "chat-assistant"}
+    assert "LBL001" in {rule.id for rule in rules}
+
+
+def test_without_a_file_the_policy_is_empty_and_all_rules_are_on():
+    policy, rules = load_policy(None)
+    assert policy == EMPTY
+    assert rules
+
+
+def test_a_policy_chooses_rules_and_their_severity(load):
+    _, rules = load("version: v\nrules: {select: [LBL], ignore: [LBL002], override: {LBL001: {severity: low}}}")
+    assert {rule.id[:3] for rule in rules} == {"LBL"}
+    assert "LBL002" not in {rule.id for rule in rules}
+    assert next(rule for rule in rules if rule.id == "LBL001").severity == "low"
+
+
+@pytest.mark.parametrize(
+    ("found", "replacement", "parts"),
+    [
+        ("version: example-1", "", ["the file", "missing required field `version`"]),
+        ("version: example-1", "version: 1.0", ["version", "expected `str`, got `float`"]),
+        ("version: example-1", "verson: example-1", ["verson"]),
+        ("services:", "services: x\nservice:", ["services"]),
+        ("    team: imaging\n", "", ["services[0]", "`team`"]),
+        ("public_cn: true ", "public_cn: maybe ", ["services[0].public_cn"]),
+        ("provider_code: 001191440300708461136T1XGW3", "provider_code: '123'", ["services[0].provider_code"]),
+        ("entity: example-infrastructure", "entity: nobody", ["meter-reader", "'nobody'", "add it under `entities`"]),
+        ("name: crawler", "name: image-studio", ["services", "image-studio", "twice"]),
+        ("approver: approver@example.com", "approver: OWNER@example.com", ["waivers: W-1", "somebody else"]),
+        ("valid_to: 2027-03-01", "valid_to: 2029-03-01", ["waivers: W-1", "longer than 366 days"]),
+        ("valid_to: 2027-03-01", "valid_to: 2026-03-01", ["waivers: W-1", "ends before it begins"]),
+        ("rule: MOD001", "rule: MOD999", ["waivers: W-1", "'MOD999'", "hegui rules list"]),
+        ("rule: MOD001", "rule: LOC004", ["waivers: W-1", "LOC004", "may not be waived"]),
+        ("select: [ALL]", "select: [XYZ]", ["rules.select", "'XYZ'", "hegui rules list"]),
+        ("valid_from: 2026-11-01T00:00:00+08:00", "valid_from: 2026-11-01T00:00:00", ["waivers[0].valid_from"]),
+        ("valid_from: 2026-11-01T00:00:00+08:00", "valid_from: 2026-11-01", ["waivers[0].valid_from"]),
+        ("max_waiver_days: 366", "max_waiver_days: 9999", ["max_waiver_days", "366"]),
+        ("services:", "services: [", ["not YAML", "line "]),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(load, found, replacement, parts):
+    assert found in EXAMPLE
+    with pytest.raises(SettingsError) as caught:
+        load(EXAMPLE.replace(found, replacement, 1))
+    told = str(caught.value)
+    assert re.match(r"policy: [^\n]+$", told)
+    for part in parts:
+        assert part in told
+
+
+@pytest.mark.parametrize("text", ["", "[]", "just words", "\x00", "a: &a [*a]"])
+def test_what_is_no_policy_at_all_is_told_too(load, text):
+    with pytest.raises(SettingsError, match="^policy: "):
+        load(text)
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(b"version: \xff\xff")
+    with pytest.raises(SettingsError, match=r"policy\.yaml is not YAML"):
+        load_policy(file)
+
+
+def test_a_missing_file_is_told_with_its_path(tmp_path):
+    with pytest.raises(SettingsError, match=r"nothing\.yaml cannot be read .*policy_file in the settings"):
+        load_policy(tmp_path / "nothing.yaml")
+
+
+def test_yaml_makes_no_objects(load):
+    with pytest.raises(SettingsError, match="^policy: "):
+        load("version: !!python/object/apply:os.getcwd []")
+
+
+def test_the_watch_tells_each_change_once(tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text("version: a")
+    watch = PolicyWatch(file)
+    assert not watch.changed()
+    file.write_text("version: bb")
+    assert (watch.changed(), watch.changed()) == (True, False)
+
+
+def test_the_watch_sees_a_link_that_is_swapped_to_a_file_of_the_same_size_and_time(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("version: a")
+        os.utime(tmp_path / name, (1, 1))
+    (tmp_path / "policy.yaml").symlink_to("one")
+    watch = PolicyWatch(tmp_path / "policy.yaml")
+    (tmp_path / "link").symlink_to("two")
+    (tmp_path / "link").rename(tmp_path / "policy.yaml")
+    assert watch.changed()
+
+
+def test_the_watch_sees_a_file_go_and_come_back(tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text("version: a")
+    watch = PolicyWatch(file)
+    file.unlink()
+    assert (watch.changed(), watch.changed()) == (True, False)
+    file.write_text("version: a")
+    assert watch.changed()
+    assert not PolicyWatch(None).changed()

@@ -1,0 +1,181 @@
+"""Settings: defaults, file and environment, and one sentence for every mistake: key, value, remedy."""
+
+import msgspec
+import pytest
+
+from hegui.streams.broker import client_options
+from hegui.streams.errors import SettingsError
+from hegui.streams.settings import PREFIX, InputTopic, Settings, describe, load_settings
+from tests.streams.example import ENVIRONMENT, EXAMPLES
+
+SECRET = "hunter2-hunter2"
+KAFKA = '[kafka]\nbootstrap_servers = "localhost:9092"\n'
+
+
+@pytest.fixture
+def load(tmp_path):
+    def from_text(text: str = KAFKA, **environment: str) -> Settings:
+        file = tmp_path / "hegui.toml"
+        file.write_text(text, "utf-8")
+        return load_settings(file, {PREFIX + key: value for key, value in environment.items()})
+
+    return from_text
+
+
+def sentence(load, text: str = KAFKA, **environment: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(text, **environment)
+    found = str(caught.value)
+    assert "\n" not in found
+    assert SECRET not in found
+    return found
+
+
+def test_the_example_loads_and_names_its_policy_beside_it():
+    settings = load_settings(EXAMPLES / "hegui.toml", {})
+    assert settings.policy_file == str(EXAMPLES / "policy.yaml")
+    assert [topic.name for topic in settings.topics.inputs] == ["compliance.generation.v1", "compliance.ingest.v1"]
+
+
+def test_one_key_is_enough():
+    settings = load_settings(None, ENVIRONMENT)
+    assert settings.kafka.bootstrap_servers == "localhost:9092"
+    assert settings.http.host == "127.0.0.1"
+    assert settings.issues.timing().quiet_ms == 900_000
+
+
+def test_the_environment_wins_and_its_texts_become_numbers_and_booleans(load):
+    settings = load(
+        KAFKA + "[http]\nport = 1\n",
+        KAFKA__BOOTSTRAP_SERVERS="other:9092",
+        HTTP__PORT="8080",
+        KAFKA__TLS__ENABLED="true",
+        EVALUATOR__TICK_SECONDS="0.5",
+        POLICY_FILE="/etc/policy.yaml",
+    )
+    assert settings.kafka.bootstrap_servers == "other:9092"
+    assert (settings.http.port, settings.kafka.tls.enabled, settings.evaluator.tick_seconds) == (8080, True, 0.5)
+    assert settings.policy_file == "/etc/policy.yaml"
+
+
+def test_other_variables_are_none_of_our_business(load):
+    assert load_settings(None, {**ENVIRONMENT, "PATH": "x", "HEGUILE": "y"}) == load_settings(None, ENVIRONMENT)
+
+
+def test_the_variable_that_names_the_settings_file_is_no_setting():
+    # `--config` reads HEGUI_CONFIG (streams/commands/options.py).
+    load_settings(None, {**ENVIRONMENT, "HEGUI_CONFIG": "/etc/hegui/hegui.toml"})
+
+
+def test_an_empty_text_declares_that_there_is_no_fact_topic(load):
+    assert not load(KAFKA + '[topics]\noptouts = ""\n').topics.optouts
+    assert not load(TOPICS__FILINGS="").topics.filings
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "parts"),
+    [
+        ("", {}, ["kafka.bootstrap_servers is not set", "TOML file or as HEGUI_KAFKA__BOOTSTRAP_SERVERS"]),
+        ("[kafka\n", {}, ["hegui.toml is not TOML", "correct it"]),
+        (KAFKA + "[htp]\nport = 1\n", {}, ["htp is unknown", "hegui config keys"]),
+        (KAFKA + "[http]\nprot = 1\n", {}, ["http.prot is unknown", "hegui config keys"]),
+        (KAFKA, {"HTTP__PROT": "1"}, ["http.prot is unknown"]),
+        (KAFKA + "[http]\nport = 99999\n", {}, ["http.port is 99999", "<= 65535"]),
+        (KAFKA, {"HTTP__PORT": "many"}, ["http.port is 'many'", "expected `int`"]),
+        (KAFKA + "[evaluator]\ntick_seconds = 0\n", {}, ["evaluator.tick_seconds is 0", "> 0"]),
+        (KAFKA + '[evaluator]\nstart = "middle"\n', {}, ["evaluator.start is 'middle'"]),
+        (KAFKA + '[log]\nlevel = "loud"\n', {}, ["log.level is 'loud'"]),
+        (KAFKA, {"HTTP": "1"}, ["http is '1'", "expected `object`"]),
+        (KAFKA, {"HTTP": "1", "HTTP__PORT": "2"}, ["HEGUI_HTTP__PORT is set, but http is no section", "remove one"]),
+        (KAFKA, {"TOPICS__INPUTS": "a,b"}, ["HEGUI_TOPICS__INPUTS is a list", "set it in the TOML file"]),
+        (KAFKA + "[topics]\ninputs = []\n", {}, ["topics.inputs is empty", "name at least one"]),
+        (KAFKA + '[topics]\ninputs = [{format = "cloudevents"}]\n', {}, ["topics.inputs[0].name is not set"]),
+        (KAFKA + '[topics]\ninputs = [{name = "a", format = "xml"}]\n', {}, ["topics.inputs[0].format is 'xml'"]),
+        (KAFKA + '[topics]\nviolations = "x"\nfindings = "x"\n', {}, ["topics has 'x' twice", "its own name"]),
+        (KAFKA, {"KAFKA__BOOTSTRAP_SERVERS": " "}, ["kafka.bootstrap_servers is empty", "host:port"]),
+        (KAFKA, {"KAFKA__BOOTSTRAP_SERVERS": "kafka"}, ["bootstrap_servers has 'kafka'", "write it as host:port"]),
+        (KAFKA, {"KAFKA__BOOTSTRAP_SERVERS": "a:1,b"}, ["bootstrap_servers has 'b'"]),
+        (KAFKA, {"KAFKA__SASL__MECHANISM": "PLAIN"}, ["kafka.sasl.mechanism is set without", "set both"]),
+        (KAFKA, {"KAFKA__TLS__KEY_FILE": "k.pem"}, ["certificate_file and key_file together", "both or neither"]),
+        (KAFKA, {"KAFKA__TLS__CA_FILE": "/no/ca.pem"}, ["kafka.tls.ca_file is '/no/ca.pem'", "correct the path"]),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence_with_key_value_and_remedy(load, text, environment, parts):
+    found = sentence(load, text, **environment)
+    assert found.startswith("settings: ")
+    for part in parts:
+        assert part in found
+
+
+def test_a_missing_file_is_told_with_its_path(tmp_path):
+    with pytest.raises(SettingsError, match=r"nothing\.toml cannot be read \(No such file.*--config"):
+        load_settings(tmp_path / "nothing.toml", {})
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path):
+    file = tmp_path / "hegui.toml"
+    file.write_bytes(KAFKA.encode("utf-16"))
+    with pytest.raises(SettingsError, match="is not TOML"):
+        load_settings(file, {})
+
+
+def test_no_remedy_names_a_variable_that_would_be_refused(load):
+    found = sentence(load, KAFKA + '[topics]\ninputs = [{format = "cloudevents"}]\n')
+    assert "HEGUI_TOPICS__INPUTS" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        (KAFKA + f'[kafka.sasl]\npassword = ["{SECRET}"]\n', {}),
+        (KAFKA + f'[kafka.sasl]\nuser = "a"\npassword = "{SECRET}"\n', {}),
+        (KAFKA + f'[[kafka.sasl]]\npassword = "{SECRET}"\n', {}),
+        (KAFKA, {"KAFKA__SASL": SECRET}),
+        (KAFKA, {"KAFKA__SASL__PASSWORD": SECRET, "KAFKA__SASL__MECHANISM": "NONE"}),
+        (KAFKA, {"KAFKA__SASL__PASSWORD": SECRET, "KAFKA__SASL__MECHANISM": "PLAIN"}),
+    ],
+)
+def test_a_password_is_never_shown(load, text, environment):
+    assert "kafka.sasl" in sentence(load, text, **environment)
+
+
+def test_the_password_reaches_the_client_and_nothing_that_prints_settings(load):
+    environment = {"KAFKA__SASL__MECHANISM": "PLAIN", "KAFKA__SASL__USERNAME": "u", "KAFKA__SASL__PASSWORD": SECRET}
+    options = client_options(load(**environment).kafka)
+    assert (options["sasl_plain_password"], options["security_protocol"]) == (SECRET, "SASL_PLAINTEXT")
+    assert all(SECRET not in " ".join(row) for row in describe())
+
+
+def test_tls_is_switched_on_with_the_systems_authorities(load):
+    options = client_options(load(KAFKA__TLS__ENABLED="1").kafka)
+    assert options["security_protocol"] == "SSL"
+    assert options["ssl_context"].check_hostname
+
+
+def keys_of(struct, prefix=""):
+    for field in msgspec.structs.fields(struct):
+        nested = isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+        yield from keys_of(field.type, f"{prefix}{field.name}.") if nested else [prefix + field.name]
+
+
+def test_every_key_is_described_with_default_and_meaning():
+    rows = {key: (default, meaning) for key, default, meaning in describe()}
+    assert set(keys_of(Settings)) <= set(rows)
+    assert all(meaning.endswith((".", ";")) and default for default, meaning in rows.values())
+    assert rows["kafka.bootstrap_servers"][0] == "required"
+
+
+def test_the_keys_of_an_input_topic_are_described_too():
+    described = " ".join(key for key, _, _ in describe())
+    for field in msgspec.structs.fields(InputTopic):
+        assert f"topics.inputs[].{field.name}" in described
+
+
+def test_every_scalar_key_can_be_set_by_the_environment():
+    for key, default, _ in describe():
+        if key.startswith("topics.inputs") or default in {"required", "null"}:
+            continue
+        plain = msgspec.json.decode(default)
+        variable = PREFIX + key.upper().replace(".", "__")
+        text = str(plain).lower() if isinstance(plain, bool) else str(plain)
+        assert load_settings(None, {**ENVIRONMENT, variable: text}) == load_settings(None, ENVIRONMENT)
