@@ -268,12 +268,14 @@ class GenerationEnvelope(_Envelope, frozen=True, gc=False, kw_only=True, tag="he
     """A generation event on the wire."""
 
     data: GenerationEvent
+    """The output."""
 
 
 class IngestEnvelope(_Envelope, frozen=True, gc=False, kw_only=True, tag="hegui.ingest.v1"):
     """A dataset-ingest event on the wire."""
 
     data: IngestEvent
+    """The record."""
 
 
 Event = GenerationEvent | IngestEvent

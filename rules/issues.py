@@ -34,11 +34,17 @@ class Issue(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state of one issue key; the value in the changelog. `version` is that of this struct."""
 
     tenant: str
+    """The tenant, as in the policy, else `other`."""
     rule: str
+    """Rule id."""
     service: str
+    """The service, as in the policy, else `other`."""
     version: int = 1
+    """Version of this struct."""
     episode: int = 1
+    """Counts the times the issue opened."""
     status: Status = "open"
+    """Open, suppressed (all failures waived) or closed."""
     marks: dict[str, Mark] = {}
     """Source partition to what was counted of it."""
     base_failures: int = 0

@@ -70,12 +70,19 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     """How far one source partition has been counted into an issue."""
 
     block: int
+    """Number of the current block."""
     start: int
+    """First offset of it that is counted."""
     upto: int
+    """Next offset that is not."""
     closed_failures: int = 0
+    """Failures in earlier blocks."""
     closed_waived: int = 0
+    """Waived failures in earlier blocks."""
     failures: int = 0
+    """Failures in the current block."""
     waived: int = 0
+    """Waived failures in the current block."""
 
     @property
     def total(self) -> tuple[int, int]:

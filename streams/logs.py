@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import traceback
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -38,12 +39,32 @@ MAX_TEXT = 300
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace fields that could hold content or a person by their hash, and refuse raw bytes."""
+    """Replace fields that could hold content or a person by their hash, at any depth; raw bytes and long texts too."""
     for name, value in event.items():
-        if name in REDACTED_KEYS or isinstance(value, bytes):
-            event[name] = reference(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
-        elif isinstance(value, str) and name not in {"event", "exception"} and len(value) > MAX_TEXT:
-            event[name] = reference(value)
+        event[name] = value if name in {"event", "exception", "exc_info"} else _redacted(name, value)
+    return event
+
+
+def _redacted(name: str, value: Any) -> Any:
+    if isinstance(value, bytes):
+        return reference(value.decode("utf-8", "replace"))
+    if name in REDACTED_KEYS:
+        return reference(str(value))
+    if isinstance(value, Mapping):
+        return {key: _redacted(str(key), part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(name, part) for part in value]
+    return reference(value) if isinstance(value, str) and len(value) > MAX_TEXT else value
+
+
+def traceback_without_message(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace `exc_info` by the traceback and the error's type; its message could quote content."""
+    found = event.pop("exc_info", None)
+    if found:
+        error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+        if error is not None:
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            event["exception"] = f"Traceback (most recent call last):\n{frames}{type(error).__name__}"
     return event
 
 
@@ -60,7 +81,7 @@ def configure(settings: LogSettings) -> None:
     if settings.format == "console":
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*shared, traceback_without_message, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
@@ -69,7 +90,11 @@ def configure(settings: LogSettings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()

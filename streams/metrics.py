@@ -133,6 +133,15 @@ class EvaluatorMetrics(ProcessMetrics):
             for reason in DEAD_LETTER_REASONS:
                 self.dead_letters.labels(topic, reason)
 
+    def describe(self, policy: Policy, rules: Iterable[Rule], rule_set: str) -> None:
+        """Expose rules, services and policy, and create the series of every service at 0."""
+        rules = tuple(rules)
+        super().describe(policy, rules, rule_set)
+        for service in {service.name for service in policy.services} | {OTHER}:
+            for rule in rules:
+                for outcome in SERVICE_OUTCOMES:
+                    self.service_evaluations.labels(service, rule.id, outcome.value)
+
     def add(self, tallies: Tallies) -> None:
         """Add what was counted and reset it."""
         for (stream, service), n in tallies.events.items():

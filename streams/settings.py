@@ -243,7 +243,7 @@ def load_settings(file: Path | None, environment: Mapping[str, str] | None = Non
 
 def _merge(found: dict[str, Any], environment: Mapping[str, str]) -> None:
     for name, value in sorted(environment.items()):
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) or name == PREFIX + "CONFIG":  # that one names the file
             continue
         *sections, key = name[len(PREFIX) :].lower().split("__")
         place = found
@@ -271,7 +271,8 @@ def _sentence(message: str, found: dict[str, Any]) -> str:
     path = place.rstrip("`").lstrip(".")
     if problem.startswith("Object missing required field"):
         key = ".".join(filter(None, (path, problem.split("`")[1])))
-        return f"settings: {key} is not set; set it in the TOML file or as {PREFIX}{key.upper().replace('.', '__')}"
+        variable = "" if "[" in key else f" or as {PREFIX}{key.upper().replace('.', '__')}"
+        return f"settings: {key} is not set; set it in the TOML file{variable}"
     if problem.startswith("Object contains unknown field"):
         key = ".".join(filter(None, (path, problem.split("`")[1])))
         return f"settings: {key} is unknown; remove it or correct its spelling (`hegui config keys` lists them)"
@@ -284,7 +285,7 @@ def _sentence(message: str, found: dict[str, Any]) -> str:
             if isinstance(value, list) and part.isdigit()
             else None
         )
-    shown = "***" if "password" in path else repr(value)
+    shown = "***" if path.startswith("kafka.sasl") or isinstance(value, dict | list) else repr(value)
     return f"settings: {path} is {shown}; {problem[0].lower() + problem[1:]}"
 
 
@@ -330,3 +331,6 @@ def _describe(struct: type[msgspec.Struct], prefix: str, rows: list[tuple[str, s
         else:
             default = "required" if field.required else msgspec.json.encode(field.default).decode()
             rows.append((prefix + field.name, default, docs.get(field.name, "")))
+            for part in getattr(field.type, "__args__", ()):
+                if isinstance(part, type) and issubclass(part, _Section):
+                    _describe(part, f"{prefix}{field.name}[].", rows)

@@ -94,23 +94,27 @@ def test_the_warnings_of_libraries_come_as_json_too_and_their_chatter_does_not(l
     assert (line["event"], line["logger"], line["level"]) == ("Heartbeat failed: x", "aiokafka.consumer", "warning")
 
 
-def test_an_exception_of_a_library_is_a_line_of_json_with_its_traceback(lines):
+def broken():
+    raise ValueError(f"cannot read {MARKER}")
+
+
+def test_an_exception_of_a_library_is_one_line_of_json_that_says_where_it_came_from(lines):
     start, read = lines
     start()
     try:
-        raise KeyError("broker-7")
-    except KeyError:
+        broken()
+    except ValueError:
         logging.getLogger("aiokafka").exception("listener failed")
     (line,) = read()
-    assert "Traceback" in line["exception"]
-    assert "broker-7" in line["exception"]
+    assert "ValueError" in line["exception"]
+    assert "in broken" in line["exception"]
 
 
-def test_an_exception_of_ours_is_logged_without_what_it_quotes(lines):
+def test_an_exception_is_logged_without_what_it_quotes(lines):
     start, read = lines
     log = start()
     try:
-        raise ValueError(f"cannot read {MARKER}")
+        broken()
     except ValueError:
         log.exception("state_step_failed")
     (line,) = read()

@@ -78,7 +78,7 @@ def test_a_mistake_is_told_in_one_sentence(load, found, replacement, parts):
 
 @pytest.mark.parametrize("text", ["", "[]", "just words", "\x00", "a: &a [*a]"])
 def test_what_is_no_policy_at_all_is_told_too(load, text):
-    with pytest.raises(SettingsError, match="^policy: "):
+    with pytest.raises(SettingsError, match=r"^policy: "):
         load(text)
 
 
@@ -95,7 +95,7 @@ def test_a_missing_file_is_told_with_its_path(tmp_path):
 
 
 def test_yaml_makes_no_objects(load):
-    with pytest.raises(SettingsError, match="^policy: "):
+    with pytest.raises(SettingsError, match=r"^policy: "):
         load("version: !!python/object/apply:os.getcwd []")
 
 

@@ -29,24 +29,24 @@ async def test_a_new_group_begins_at_the_earliest_record(monkeypatch):
     assert rig.committed() == 3
 
 
-async def test_a_new_group_told_to_begins_at_the_end(monkeypatch):
-    rig = Rig(monkeypatch, records(["LBL001"] * 3), EVALUATOR__START="latest")
+async def test_a_new_group_told_to_begins_with_the_last_block(monkeypatch):
+    log = {FIRST: FakePartition(records(["LBL001"] * 6, BLOCK_OFFSETS - 3), beginning=BLOCK_OFFSETS - 3)}
+    rig = Rig(monkeypatch, log, EVALUATOR__START="latest")
     await rig.start()
     await rig.step(2)
-    assert rig.violations == 0
-    rig.log[FIRST].records += records(["LBL001"], 3)
+    assert rig.violations == 3
+    rig.log[FIRST].records += records(["LBL001"], BLOCK_OFFSETS + 3)
     await rig.step(2)
-    assert rig.violations == 1
+    assert rig.violations == 4
 
 
 async def test_the_start_of_a_new_group_is_fixed_by_a_commit_before_any_batch(monkeypatch):
     rig = Rig(monkeypatch, records(["image"] * 3), EVALUATOR__START="latest")
     await rig.start()
-    rig.log[FIRST].records += records(["image"], 3)
     rig.consumer.errors = [NoOffsetForPartitionError(FIRST)]
     await rig.step()
     await rig.step()
-    assert rig.consumer.commits[0] == {FIRST: 3}
+    assert rig.consumer.commits[0] == {FIRST: 0}
 
 
 async def test_a_group_that_has_committed_goes_on_from_the_start_of_its_block(monkeypatch):
