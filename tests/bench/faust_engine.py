@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import faust
@@ -62,7 +61,7 @@ def judge(
     return key, _encode(made), [*_HEADERS, ("ce_id", made.uid.encode()), ("ce_source", b"hegui")]
 
 
-def build(settings: Settings, engine: Engine, style: str) -> faust.App:
+def build(settings: Settings, engine: Engine, style: str, folder: Path) -> faust.App:
     (source,) = settings.topics.inputs
     app = faust.App(
         settings.kafka.group_id,
@@ -71,7 +70,7 @@ def build(settings: Settings, engine: Engine, style: str) -> faust.App:
         autodiscover=False,
         origin=None,
         store="memory://",
-        datadir=mkdtemp(prefix="hegui-faust-"),
+        datadir=str(folder / settings.kafka.group_id),
         processing_guarantee="at_least_once",
         web_enabled=False,
         topic_disable_leader=True,
@@ -127,7 +126,7 @@ def main(config: str, book: str, style: str) -> None:
     policy, _ = load_policy(POLICY)
     engine = offline_engine(policy, synthetic_rules.named(book), Path(config).with_name("optouts.jsonl"))
     mode.loop.use("uvloop")
-    worker = faust.Worker(build(settings, engine, style), loglevel="warning")
+    worker = faust.Worker(build(settings, engine, style, Path(config).parent), loglevel="warning")
     worker.execute_from_commandline()
 
 

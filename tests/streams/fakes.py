@@ -170,6 +170,12 @@ class SentRecord:
     acknowledgement: asyncio.Future[object]
 
 
+def _refuse(acknowledgement: asyncio.Future[object], error: Exception) -> None:
+    acknowledgement.set_exception(error)
+    # Taken note of: else asyncio logs those nobody waited for whenever they are collected, in the middle of another test.
+    acknowledgement.exception()
+
+
 class FakeProducer:
     """Keeps what was sent. With `hold`, the test says when the broker acknowledges or refuses."""
 
@@ -198,7 +204,7 @@ class FakeProducer:
         acknowledgement = asyncio.get_running_loop().create_future()
         self.sent.append(SentRecord(topic, value, key, partition, list(headers), acknowledgement))
         if self.refusal is not None:
-            acknowledgement.set_exception(self.refusal)
+            _refuse(acknowledgement, self.refusal)
         elif not self.hold:
             acknowledgement.set_result(None)
         return acknowledgement
@@ -221,7 +227,7 @@ class FakeProducer:
         """Refuse what is under way, and all that follows."""
         self.refusal = error
         for record in self.unacknowledged():
-            record.acknowledgement.set_exception(error)
+            _refuse(record.acknowledgement, error)
 
 
 class FakeAdmin:
@@ -231,6 +237,12 @@ class FakeAdmin:
         self.existing = existing
         self.refusals = refusals or {}
         self.configurations: dict[str, dict[str, str]] = {}
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
 
     async def list_topics(self) -> list[str]:
         return list(self.existing)

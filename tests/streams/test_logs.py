@@ -108,6 +108,7 @@ def test_an_exception_of_a_library_is_one_line_of_json_that_says_where_it_came_f
     (line,) = read()
     assert "ValueError" in line["exception"]
     assert "in broken" in line["exception"]
+    assert MARKER not in json.dumps(line)
 
 
 def test_an_exception_is_logged_without_what_it_quotes(lines):

@@ -102,7 +102,7 @@ def test_coverage_tells_what_is_missing(hegui):
     ran = hegui("coverage", "--from", GENERATION)
     assert ran.code == 0
     assert ran.out.startswith("60 events")
-    assert "LBL001  97%" in ran.out
+    assert "LBL001   97%" in ran.out
     assert "add " in ran.out
     assert "100%  service" in ran.out
 
