@@ -48,6 +48,7 @@ def safe(value: object) -> EvidenceValue:
     return reference(str(value))
 
 
+@lru_cache(maxsize=4096)  # enumerated values and names of the policy, again and again
 def is_code(text: str) -> bool:
     """Tell whether `text` is a short ASCII code and does not look like a phone or identity number."""
     return _CODE.fullmatch(text) is not None and not may_name_a_person(text)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -165,7 +164,6 @@ class Policy(_Part, frozen=True):
         return _begins(self.mainland_regions, region) and not _begins(self.outside_regions, region)
 
 
-@lru_cache(maxsize=1024)
 def _begins(prefixes: tuple[str, ...], region: str) -> bool:
     name = region.lower()
     return any(name == prefix or name.startswith(prefix + "-") for prefix in map(str.lower, prefixes))

@@ -74,7 +74,7 @@ def prompt_sent_abroad(event: GenerationEvent, facts: Facts) -> Result:
     if event.model is None or event.model.hosting_region is None:
         return inconclusive("model.hosting_region")
     region = event.model.hosting_region
-    if facts.policy.in_mainland(region) or exempt(event.export):
+    if facts.in_mainland(region) or exempt(event.export):
         return PASS
     entity = facts.entity(event.export.entity if event.export is not None else None)
     if entity is None:

@@ -23,7 +23,7 @@ def judge_storage(
     """
     if region is None:
         return inconclusive(region_field)
-    if facts.policy.in_mainland(region):
+    if facts.in_mainland(region):
         return PASS
     if data_class in {"important", "core"}:
         return fail("important data is stored abroad", region=Code(region), data_class=Code(data_class))

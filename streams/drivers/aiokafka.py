@@ -28,6 +28,7 @@ from hegui.rules.core import Outcome
 from hegui.rules.observations import BLOCK_OFFSETS
 from hegui.streams.broker import group_consumer, producer, start_with_retry
 from hegui.streams.coverage_gaps import CoverageGap, plan_start
+from hegui.streams.drivers.raw_records import use_raw_records
 from hegui.streams.evaluator import Evaluator, Output, Partition
 from hegui.streams.metrics import EvaluatorMetrics
 from hegui.streams.settings import Settings
@@ -63,6 +64,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             "observations": settings.topics.observations,
             "dead_letters": settings.topics.dead_letters,
         }
+        use_raw_records()
         self._consumer: AIOKafkaConsumer = group_consumer(settings.kafka)
         self._producer: AIOKafkaProducer = producer(settings.kafka)
         self._lock = asyncio.Lock()

@@ -54,7 +54,7 @@ class Traffic(threading.Thread):
         self.encodings: Counter[str] = Counter()
         self.faults: list[Sent] = []
         self.broken = 0
-        self._bootstrap = bootstrap
+        self._address = bootstrap
         self._topic = topic
         self._mended = threading.Event()
         self._stop_asked = threading.Event()
@@ -80,7 +80,7 @@ class Traffic(threading.Thread):
             self._error = error
 
     async def _send(self) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
+        producer = AIOKafkaProducer(bootstrap_servers=self._address, acks="all")
         await producer.start()
         try:
             for turn in itertools.count():
