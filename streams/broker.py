@@ -75,6 +75,7 @@ def producer(kafka: KafkaSettings) -> AIOKafkaProducer:
         enable_idempotence=True,
         acks="all",
         linger_ms=2,
+        max_batch_size=256 * 1024,
         compression_type="lz4",
         request_timeout_ms=30_000,
     )

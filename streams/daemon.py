@@ -95,19 +95,32 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
         task.result()
 
 
-async def watch_policy(settings: Settings, metrics: ProcessMetrics, swap: Callable[[Any, Any], str]) -> None:
+def policy_watch(settings: Settings) -> PolicyWatch:
+    """Return the watch over the policy file of the settings."""
+    return PolicyWatch(Path(settings.policy_file) if settings.policy_file else None)
+
+
+async def _pulse(progress: Progress, until: asyncio.Event) -> None:
+    """Report a live loop while the process waits for facts, broker and group; afterwards the driver reports itself."""
+    while not until.is_set():
+        progress.alive()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(until.wait(), 1.0)
+
+
+async def watch_policy(
+    settings: Settings, seen: PolicyWatch, metrics: ProcessMetrics, swap: Callable[[Any, Any], str]
+) -> None:
     """Look at the policy file now and then; swap in a good one, keep the old one when it is bad. Runs until cancelled.
 
-    `swap` takes policy and rules and returns the rule-set hash.
+    `seen` was made before the policy in force was loaded, so that no change in between is overlooked. `swap` takes policy and rules and returns the rule-set hash.
     """
-    file = Path(settings.policy_file) if settings.policy_file else None
-    seen = PolicyWatch(file)
     while True:
         await asyncio.sleep(settings.policy_check_seconds)
         if not seen.changed():
             continue
         try:
-            policy, rules = load_policy(file)
+            policy, rules = load_policy(seen.file)
         except SettingsError as error:
             metrics.policy_reload.set(0)
             log.error("policy_rejected", error=str(error))  # noqa: TRY400 - the sentence is all an operator needs
@@ -124,7 +137,8 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
     Raises:
         SettingsError: the policy is bad. TopicError: the topics do not fit. KafkaError: results were refused.
     """
-    policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
+    seen = policy_watch(settings)
+    policy, rules = load_policy(seen.file)
     tables = declared_tables(settings)
     engine = Engine(rules, snapshot_of(policy, tables))
     metrics = EvaluatorMetrics(CollectorRegistry())
@@ -165,8 +179,10 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
         if stop.is_set():
             return
         feeding = asyncio.ensure_future(feed.run())
-        watching = asyncio.ensure_future(watch_policy(settings, metrics, swap))
+        watching = asyncio.ensure_future(watch_policy(settings, seen, metrics, swap))
+        progress.alive()
         done = watch(progress, limit)
+        starting = asyncio.ensure_future(_pulse(progress, driver.assigned))
         try:
             try:
                 await asyncio.wait_for(feed.loaded.wait(), settings.evaluator.facts_timeout_seconds)
@@ -177,6 +193,7 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
             progress.alive()
             await _first_of(driver.run(stop), feeding, watching)
         finally:
+            starting.cancel()
             done.set()
 
     await serve(

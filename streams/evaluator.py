@@ -56,6 +56,13 @@ class Record(Protocol):
 Destination = Literal["violations", "observations", "dead_letters"]
 
 
+class _Unreadable(NamedTuple):
+    offset: int
+    timestamp: int
+    value: bytes | None = None
+    headers: Headers = ()
+
+
 class Output(NamedTuple):
     """A record to send."""
 
@@ -238,6 +245,19 @@ class Evaluator:
         self.tallies.dead_letters[key] = self.tallies.dead_letters.get(key, 0) + 1
         letter = dead_letter(source.topic, source.partition, record, error, self._seal)
         outputs.append(Output("dead_letters", None, letter, [("content-type", b"application/json")]))
+
+    def pass_over(self, partition: Partition, broker_ms: int) -> list[Output]:
+        """Give up the record at a partition's position, which the client cannot hand out; return its dead letter and the like."""
+        source = self.sources[partition]
+        outputs: list[Output] = []
+        offset = source.position
+        if offset >= source.block_end:
+            self._end_block(source, offset, outputs)
+        if offset >= source.resume_at:
+            unreadable = _Unreadable(offset, broker_ms)
+            self._bury(source, unreadable, DecodeError("unreadable", "the client cannot read the record"), outputs)
+        source.position = offset + 1
+        return outputs
 
     def _end_block(self, source: Source, offset: int, outputs: list[Output]) -> None:
         source.tally(self.tallies, STREAMS)

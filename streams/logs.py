@@ -92,7 +92,7 @@ def configure(settings: LogSettings) -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                traceback_without_message,
                 renderer,
             ],
         )

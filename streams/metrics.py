@@ -224,6 +224,7 @@ DEAD_LETTER_REASONS = (
     "invalid_envelope",
     "unknown_type",
     "invalid_data",
+    "unreadable",
 )
 """Reasons of dead letters among input records."""
 

@@ -57,7 +57,7 @@ class PolicyWatch:
     """Tells when the policy file changed. Not thread-safe."""
 
     def __init__(self, file: Path | None) -> None:
-        self._file = file
+        self.file = file
         self._seen = self._stamp()
 
     def changed(self) -> bool:
@@ -68,7 +68,7 @@ class PolicyWatch:
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
-            status = self._file.stat() if self._file is not None else None
+            status = self.file.stat() if self.file is not None else None
         except OSError:
             return None
         # The inode too: configuration maps are swapped by renaming a link.

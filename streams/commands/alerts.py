@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import http.client
 import socket
 import urllib.error
 import urllib.request
@@ -47,15 +48,16 @@ def test(config_file: Path | None, severity: str, minutes: int) -> None:
         "startsAt": now.isoformat(),
         "endsAt": (now + timedelta(minutes=minutes)).isoformat(),
     }
-    request = urllib.request.Request(url, msgspec.json.encode([alert]), {"Content-Type": "application/json"})  # noqa: S310 - the operator's own address
+    headers = {"Content-Type": "application/json"}
     try:
+        request = urllib.request.Request(url, msgspec.json.encode([alert]), headers)  # noqa: S310 - the operator's own address
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - as above
             pass
     except urllib.error.HTTPError as error:
         raise SettingsError(
             f"alerts.alertmanager_url {url} answered {error.code}; check that it is an Alertmanager"
         ) from None
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise SettingsError(
             f"alerts.alertmanager_url {url} cannot be reached ({reason}); correct it or start Alertmanager"

@@ -17,6 +17,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
     CommitFailedError,
+    CorruptRecordException,
     IllegalStateError,
     KafkaError,
     NoOffsetForPartitionError,
@@ -29,12 +30,17 @@ from hegui.rules.observations import BLOCK_OFFSETS
 from hegui.streams.broker import group_consumer, producer, start_with_retry
 from hegui.streams.coverage_gaps import CoverageGap, plan_start
 from hegui.streams.drivers.raw_records import use_raw_records
+from hegui.streams.drivers.sending import Sender
 from hegui.streams.evaluator import Evaluator, Output, Partition
 from hegui.streams.metrics import EvaluatorMetrics
 from hegui.streams.settings import Settings
 from hegui.streams.watchdog import Progress
 
 log = structlog.get_logger()
+
+
+UNREADABLE = (UnicodeDecodeError, CorruptRecordException)
+"""What aiokafka raises for a record that it cannot hand out: a header name that is not UTF-8, a checksum that does not fit."""
 
 
 class _Sent:
@@ -59,14 +65,14 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         self._settings = settings
         self._metrics = metrics
         self._progress = progress
-        self._topics = {
-            "violations": settings.topics.violations,
-            "observations": settings.topics.observations,
-            "dead_letters": settings.topics.dead_letters,
-        }
         use_raw_records()
         self._consumer: AIOKafkaConsumer = group_consumer(settings.kafka)
         self._producer: AIOKafkaProducer = producer(settings.kafka)
+        names = settings.topics
+        self._sender = Sender(
+            self._producer,
+            {"violations": names.violations, "observations": names.observations, "dead_letters": names.dead_letters},
+        )
         self._lock = asyncio.Lock()
         self._epoch = 0
         self._failed: Exception | None = None
@@ -113,6 +119,11 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             async with self._lock:
                 await self._out_of_range(error.args[0])
             return
+        except UNREADABLE as error:
+            async with self._lock:
+                log.error("record_unreadable", error=type(error).__name__)  # noqa: TRY400 - which one is found out below
+                await self._read_carefully()
+            return
         except NoOffsetForPartitionError:
             # A new group: the position is set in on_partitions_assigned.
             return
@@ -126,6 +137,33 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
                         self._consumer.seek(partition, source.position)
                 return
             await self._process(batch)
+
+    async def _read_carefully(self) -> None:
+        """Read on record by record where a record cannot be read, and bury it: one record must not stop the stream.
+
+        What the failed call had taken from other partitions is read again. A record batch with an unreadable record is
+        unreadable from there to its end.
+        """
+        for partition, source in list(self.evaluator.sources.items()):
+            place = TopicPartition(*partition)
+            self._consumer.seek(place, source.position)
+            buried, at_once = False, self._settings.evaluator.max_batch_records
+            while True:
+                try:
+                    batch = await self._consumer.getmany(place, timeout_ms=200, max_records=at_once)
+                except UNREADABLE:
+                    if at_once > 1:
+                        at_once = 1
+                        self._consumer.seek(place, source.position)
+                        continue
+                    outputs = self.evaluator.pass_over(partition, time.time_ns() // 1_000_000)
+                    self._sent.append(_Sent({partition: source.position}, await self._sender.send(outputs), None))
+                    self._consumer.seek(place, source.position)
+                    buried = True
+                    continue
+                await self._process(batch)
+                if buried or not batch or at_once > 1:
+                    break
 
     async def _process(self, batch: dict[TopicPartition, list[Any]]) -> None:
         now = time.monotonic()
@@ -145,7 +183,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             self._log_errors()
             self._metrics.add(self.evaluator.tallies)
         if outputs or positions:
-            self._sent.append(_Sent(positions, await self._send(outputs), oldest_ms))
+            self._sent.append(_Sent(positions, await self._sender.send(outputs), oldest_ms))
         # One batch may be under way while the next is judged; with nothing to do, all are waited for.
         while len(self._sent) > (1 if batch else 0):
             await self._acknowledge()
@@ -153,13 +191,6 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             self._next_commit = now + self._settings.evaluator.commit_seconds
             await self._commit()
         self._progress.alive()
-
-    async def _send(self, outputs: Iterable[Output]) -> list[asyncio.Future[Any]]:
-        send, topics = self._producer.send, self._topics
-        return [
-            await send(topics[o.destination], o.value, key=o.key, partition=o.partition, headers=o.headers)
-            for o in outputs
-        ]
 
     async def _acknowledge(self) -> None:
         sent = self._sent[0]
@@ -193,7 +224,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _drain(self) -> None:
         """Send the sums of what was judged, wait for all acknowledgements, commit."""
-        self._sent.append(_Sent({}, await self._send(self.evaluator.tick({})), None))
+        self._sent.append(_Sent({}, await self._sender.send(self.evaluator.tick({})), None))
         while self._sent:
             await self._acknowledge()
         await self._commit()

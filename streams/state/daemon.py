@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from hegui.rules.catalog import find_rules
 from hegui.rules.engine import rule_set_hash
 from hegui.streams.broker import producer, start_with_retry
-from hegui.streams.daemon import serve, wait_for_topics, watch_policy
+from hegui.streams.daemon import policy_watch, serve, wait_for_topics, watch_policy
 from hegui.streams.dead_letters import DeadLetter
 from hegui.streams.http import Check, HttpServer, failing
 from hegui.streams.metrics import StateMetrics
@@ -34,7 +33,8 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
     Raises:
         SettingsError: the policy is bad. TopicError: the topics do not fit.
     """
-    policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
+    seen = policy_watch(settings)
+    policy, rules = load_policy(seen.file)
     metrics = StateMetrics(CollectorRegistry())
     keeper = IssueKeeper(
         settings.topics.state_partitions,
@@ -84,8 +84,9 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
             await letters.send_and_wait(settings.topics.dead_letters, msgspec.json.encode(letter))
 
         app = build_app(settings, keeper, bury)
+        progress.alive()
         done = watch(progress, limit)
-        watching = asyncio.ensure_future(watch_policy(settings, metrics, swap))
+        watching = asyncio.ensure_future(watch_policy(settings, seen, metrics, swap))
         try:
             await app.start()
             started["app"] = app

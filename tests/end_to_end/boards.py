@@ -45,7 +45,9 @@ def _queries(name: str, board: dict[str, Any]) -> Iterable[Query]:
             continue
         inside = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
         assert inside is not None
-        yield Query(f"{name}: ${variable['name']}", f"count by ({inside[2]}) ({_expand(inside[1], values)})", (inside[2],))
+        yield Query(
+            f"{name}: ${variable['name']}", f"count by ({inside[2]}) ({_expand(inside[1], values)})", (inside[2],)
+        )
         values[variable["name"]] = variable["allValue"] or CHOSEN.get(variable["name"], "")
     for panel in board["panels"]:
         for target in panel["targets"]:

@@ -77,7 +77,10 @@ def settings(folder: Path, bootstrap: str, ports: tuple[int, int], alertmanager_
 def prometheus(evaluator: int, state: int, alertmanager: str) -> PrometheusServer:
     """Prometheus on our configuration and rules. Replaced: the targets, and what would take minutes."""
     ours = DASHBOARDS / "prometheus"
-    server = PrometheusServer(replaced((ours / "prometheus.yml").read_text("utf-8"), (": 15s", ": 1s")))
+    # Prometheus takes an alert for sent even when it does not know an Alertmanager yet, and repeats it after a minute.
+    options = ["--rules.alert.resend-delay=5s"]
+    text = replaced((ours / "prometheus.yml").read_text("utf-8"), (": 15s", ": 1s"))
+    server = PrometheusServer(text, options=options)
     for rules in ("recording.yml", "alerts_daemon.yml"):
         shutil.copy(ours / rules, server.folder)
     # An issue alert goes on for ten minutes after its issue is closed.
@@ -85,9 +88,8 @@ def prometheus(evaluator: int, state: int, alertmanager: str) -> PrometheusServe
     (server.folder / "alerts_rules.yml").write_text(text, "utf-8")
     targets = {"evaluator": f"127.0.0.1:{evaluator}", "state": f"127.0.0.1:{state}", "alertmanager": alertmanager}
     (server.folder / "targets").mkdir()
-    for name in os.listdir(ours / "targets"):
-        target = targets[Path(name).stem]
-        (server.folder / "targets" / name).write_text(json.dumps([{"targets": [target]}]), "utf-8")
+    for file in (ours / "targets").iterdir():
+        (server.folder / "targets" / file.name).write_text(json.dumps([{"targets": [targets[file.stem]]}]), "utf-8")
     return server
 
 
@@ -130,7 +132,9 @@ class Daemon:
         """Wait until both roles are ready; an early end is an error with the log's last lines."""
 
         def ready() -> bool:
-            assert self._process.poll() is None, f"hegui run ended with {self._process.returncode}\n{self.log()[-3000:]}"
+            assert self._process.poll() is None, (
+                f"hegui run ended with {self._process.returncode}\n{self.log()[-3000:]}"
+            )
             return all(web.is_ok(f"{url}/readyz") for url in self._urls)
 
         try:

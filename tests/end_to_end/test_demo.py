@@ -4,8 +4,8 @@ import re
 import socket
 
 import pytest
-from hegui.rules.catalog import FAMILIES
 
+from hegui.rules.catalog import FAMILIES
 from tests.end_to_end.deployment import hegui
 from tests.servers.kafka import KafkaServer
 
@@ -25,7 +25,9 @@ def check(*arguments: str) -> str:
         assert re.search(rf"(?m)^{family}\n  [A-Z]{{3}}\d{{3}} \w+ .+ \d+ (failed|waived).*\n +\[.+\]$", summary), (
             f"no finding of {family}\n{said}"
         )
-    sent, judged = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+) events sent, ([\d,]+) judged", done.stdout)[0])
+    sent, judged = (
+        int(n.replace(",", "")) for n in re.findall(r"([\d,]+) events sent, ([\d,]+) judged", done.stdout)[0]
+    )
     assert sent == judged > 500, said
     assert re.search(r"findings: .*\d+ create", summary), said
     return done.stdout

@@ -12,6 +12,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from cloudevents.core.bindings.kafka import KafkaMessage, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
+
 from hegui.rules.events import Envelope, GenerationEvent
 from hegui.streams.simulation import FAULTS, chat, envelope, image
 

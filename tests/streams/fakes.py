@@ -176,6 +176,21 @@ def _refuse(acknowledgement: asyncio.Future[object], error: Exception) -> None:
     acknowledgement.exception()
 
 
+class FakeBatch:
+    """A record batch under construction; full above 256 kB, as the producer's is."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[bytes | None, bytes, Sequence[tuple[str, bytes]]]] = []
+
+    def append(
+        self, *, timestamp: None, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]]
+    ) -> object:
+        if sum(len(record[1]) for record in self.records) + len(value) > 256 * 1024:
+            return None
+        self.records.append((key, value, headers))
+        return object()
+
+
 class FakeProducer:
     """Keeps what was sent. With `hold`, the test says when the broker acknowledges or refuses."""
 
@@ -209,6 +224,24 @@ class FakeProducer:
             acknowledgement.set_result(None)
         return acknowledgement
 
+    async def partitions_for(self, topic: str) -> set[int]:
+        return set(range(4))
+
+    def create_batch(self) -> FakeBatch:
+        return FakeBatch()
+
+    async def send_batch(self, batch: FakeBatch, topic: str, *, partition: int) -> asyncio.Future[object]:
+        shared: asyncio.Future[object] | None = None
+        for key, value, headers in batch.records:
+            acknowledgement = await self.send(topic, value, key, partition, headers)
+            if shared is None:
+                shared = acknowledgement
+            else:
+                acknowledgement.cancel()
+                self.sent[-1].acknowledgement = shared
+        assert shared is not None
+        return shared
+
     async def send_and_wait(self, topic: str, value: bytes, key: bytes | None = None) -> None:
         await (await self.send(topic, value, key))
 
@@ -221,13 +254,15 @@ class FakeProducer:
     def acknowledge(self) -> None:
         """Acknowledge all that was sent so far."""
         for record in self.unacknowledged():
-            record.acknowledgement.set_result(None)
+            if not record.acknowledgement.done():
+                record.acknowledgement.set_result(None)
 
     def refuse(self, error: Exception) -> None:
         """Refuse what is under way, and all that follows."""
         self.refusal = error
         for record in self.unacknowledged():
-            _refuse(record.acknowledgement, error)
+            if not record.acknowledgement.done():
+                _refuse(record.acknowledgement, error)
 
 
 class FakeAdmin:

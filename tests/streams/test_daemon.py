@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaTimeoutError
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from hegui.streams.daemon import run_evaluator, serve, unless, wait_for_topics, watch_policy
+from hegui.streams.daemon import policy_watch, run_evaluator, serve, unless, wait_for_topics, watch_policy
 from hegui.streams.errors import SettingsError, TopicError
 from hegui.streams.http import HttpServer
 from hegui.streams.metrics import EvaluatorMetrics
@@ -161,7 +161,7 @@ async def test_a_good_policy_is_swapped_in_and_a_bad_one_leaves_the_old_in_force
         swapped.append(policy.version)
         return "hash"
 
-    watching = asyncio.ensure_future(watch_policy(found, metrics, swap))
+    watching = asyncio.ensure_future(watch_policy(found, policy_watch(found), metrics, swap))
     await asyncio.sleep(0)
     file.write_text("version: second", "utf-8")
     await turns(lambda: swapped == ["second"])

@@ -1,0 +1,40 @@
+import os
+
+import msgspec
+import pytest
+from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
+
+from tests.broker.harness import deployment, dice
+from tests.broker.kills import kill_round
+
+pytestmark = pytest.mark.broker
+
+ROUNDS = int(os.environ.get("KILL_ROUNDS") or 3)
+
+
+@pytest.mark.timeout(120 + 60 * ROUNDS)
+@pytest.mark.parametrize("victim", ["evaluator", "state", "either"])
+async def test_kill_9_in_mid_stream_loses_nothing_and_doubles_nothing(kafka, victim):
+    chance = dice()
+    async with deployment(kafka.bootstrap) as made:
+        daemons = {"evaluator": made.daemon("evaluator"), "state": made.daemon("state")}
+        for daemon in daemons.values():
+            daemon.launch()
+        for daemon in daemons.values():
+            await daemon.ready()
+        for number in range(ROUNDS):
+            both = list(daemons.values())
+            victims = chance.choice([both[:1], both[1:], both]) if victim == "either" else [daemons[victim]]
+            done = await kill_round(made, victims, number, chance)
+            print(done)
+            assert not done.faults, done
+            assert done.killed_at
+        assert made.reference.violations, "a run without failures shows nothing"
+        episodes: dict[str, set[str]] = {}
+        for record in await made.read(made.settings.topics.findings):
+            finding = ComplianceFinding.model_validate_json(record.value)
+            assert finding.finding_info.uid == record.key.decode()
+            parts = msgspec.json.decode(record.value)
+            issue = msgspec.json.encode([parts["compliance"].get("control"), parts.get("resources")], order="sorted")
+            episodes.setdefault(issue.decode(), set()).add(finding.finding_info.uid)
+        assert len(set().union(*episodes.values())) == len(await made.issues())
