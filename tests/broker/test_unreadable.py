@@ -50,9 +50,9 @@ async def test_an_unreadable_record_becomes_a_dead_letter_and_the_others_are_jud
         letters = [letter for letter in await ours.dead_letters() if letter["reason"] == "unreadable"]
         judged = await evaluator.metric("compliance_events_total", stream="generation", service="image-studio")
         assert await evaluator.stop() == 0
+        assert "record_unreadable" in evaluator.log
     # The record itself and those behind it in its batch; what stands before it and in other batches was judged.
     assert {letter["partition"] for letter in letters} == {1}
     offsets = sorted(letter["offset"] for letter in letters)
     assert offsets == list(range(offsets[0], offsets[0] + 10))
     assert judged
-    assert "record_unreadable" in evaluator.log
