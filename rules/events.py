@@ -223,7 +223,7 @@ class IngestEvent(_Group, frozen=True):
     """The source, as named by the deployer."""
     url: str | None = None
     """Where it was taken from; an identifier: never in results."""
-    content_sha256: Annotated[str, Meta(min_length=64, max_length=64)] | None = None
+    content_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")] | None = None
     """SHA-256 of the record's content."""
     work_id: str | None = None
     """Identifier of the work (ISBN, DOI, ISRC, ISCC, DCI) with its scheme, as `isbn:9787...`."""

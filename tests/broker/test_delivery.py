@@ -57,7 +57,8 @@ def bad_records() -> dict[str, tuple[bytes | None, list[tuple[str, bytes]], str]
     return {
         "not JSON": (f"no JSON {MARKER}".encode(), [], "not_json"),
         "cut off": (changed(note=CONTENT)[:-20], [], "not_json"),
-        "nested without end": (b"[" * 100_000, [], "not_json"),
+        "nested without end": (b'{"type":"hegui.generation.v1","x":' + b"[" * 100_000, [], "not_json"),
+        "a list": (b"[" * 1000, [], "invalid_envelope"),
         "no object": (f'"{MARKER}"'.encode(), [], "invalid_envelope"),
         "wrong type": (changed(data={"service": 7, "modality": CONTENT}), [], "invalid_data"),
         "unknown word": (changed(data={"service": "image-studio", "modality": MARKER}), [], "invalid_data"),

@@ -151,6 +151,12 @@ def alarm(scene: Scene) -> Alarm:
 def relief(scene: Scene, alarm: Alarm) -> Relief:
     scene.traffic.mend()
     resolved = scene.hooks["pager"].wait_for(about("LBL001", "resolved"), WAIT_S)
+
+    def closed() -> bool:
+        latest = {read.key: read.json()["activity_name"] for read in scene.read(FINDINGS)}
+        return set(latest.values()) == {"Close"}
+
+    wait_until(closed, WAIT_S, "all issues closed")
     scene.prometheus.wait_for("compliance_open_issues or compliance_suppressed_issues", lambda found: not found, WAIT_S)
     return Relief(resolved, scene.read(FINDINGS))
 

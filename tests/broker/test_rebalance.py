@@ -1,0 +1,153 @@
+"""Members of a group come and go."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from hegui.streams.simulation import traffic
+
+from tests.broker.harness import Daemon, Deployment, deployment, now_ms, until
+
+pytestmark = pytest.mark.broker
+
+
+def flow(made: Deployment, run: str, *, events: int, seconds: float) -> asyncio.Task[None]:
+    made_up = traffic(now_ms, seed=len(run), faults=0.3, run=run)
+    return asyncio.create_task(made.send((next(made_up) for _ in range(events)), seconds=seconds))
+
+
+async def judged(daemon: Daemon) -> float:
+    return await daemon.metric("compliance_events_total") or 0.0
+
+
+async def test_evaluators_that_leave_and_crash_lose_and_double_nothing(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        state = made.daemon("state")
+        first, second = made.daemon("evaluator"), made.daemon("evaluator")
+        for daemon in (state, first, second):
+            daemon.launch()
+        for daemon in (state, first, second):
+            await daemon.ready()
+
+        sending = flow(made, "both", events=3000, seconds=4.0)
+
+        async def both_work() -> bool:
+            return await judged(first) > 100 and await judged(second) > 100
+
+        await until(both_work, "both evaluators judge")
+        assert await first.stop() == 0  # leaves the group
+        before = await judged(second)
+
+        async def more() -> bool:
+            return await judged(second) > before + 100
+
+        await until(more, "the one that stayed goes on")
+        await sending
+        await made.caught_up()
+        assert await made.evaluation_faults() == []
+
+        third = await made.daemon("evaluator").start()
+        sending = flow(made, "crash", events=3000, seconds=4.0)
+
+        async def third_works() -> bool:
+            return await judged(third) > 100
+
+        await until(third_works, "the new evaluator judges")
+        second.kill()  # the group notices after the session time-out of 6 s
+        await sending
+        await made.caught_up()
+        assert await made.evaluation_faults() == []
+        await made.issues_settled()
+        assert await made.state_faults() == []
+        assert await third.stop() == 0
+
+
+async def owned(daemon: Daemon, topic: str) -> set[str]:
+    """Partitions of the observations that a state process owns."""
+    if not daemon.running:
+        return set()
+    samples = (await daemon.metrics()).all("compliance_consumer_lag_records")
+    return {labels["partition"] for labels, _ in samples if labels["topic"] == topic}
+
+
+async def open_issues(daemons: list[Daemon]) -> Counter[tuple[str, ...]]:
+    """Issue key to the sum of its gauges over the processes."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for daemon in daemons:
+        metrics = await daemon.metrics()
+        for name in ("compliance_open_issues", "compliance_suppressed_issues"):
+            for labels, value in metrics.all(name):
+                found[labels["tenant"], labels["rule"], labels["service"]] += int(value)
+    return found
+
+
+async def test_state_processes_share_the_partitions_and_no_issue_is_exposed_twice(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        topic = made.settings.topics.observations
+        evaluator, first = made.daemon("evaluator"), made.daemon("state")
+        evaluator.launch()
+        first.launch()
+        await evaluator.ready()
+        await first.ready()
+        await flow(made, "alone", events=500, seconds=0.5)
+        await made.caught_up()
+        await made.issues_settled()
+
+        async def settled(*daemons: Daemon) -> None:
+            """Wait until every partition has one owner and every issue one gauge, as the changelog has it."""
+
+            async def holds() -> bool:
+                shares = [await owned(daemon, topic) for daemon in daemons]
+                if Counter(p for share in shares for p in share) != {"0": 1, "1": 1} or not all(shares):
+                    return False
+                issues = await made.issues()
+                return await open_issues(list(daemons)) == {k: 1 for k, i in issues.items() if i.status != "closed"}
+
+            try:
+                await until(holds, "gauges agree with the changelog", 40)
+            except TimeoutError as error:
+                shares = [await owned(daemon, topic) for daemon in daemons]
+                issues = {k: 1 for k, i in (await made.issues()).items() if i.status != "closed"}
+                shown = await open_issues(list(daemons))
+                differ = {k: (shown[k], issues.get(k)) for k in shown.keys() | issues.keys() if shown[k] != issues.get(k)}
+                raise AssertionError(f"{error}: owned {shares}, gauge and changelog differ: {differ}") from None
+
+        await settled(first)
+        second = made.daemon("state")
+        sending = flow(made, "joined", events=2000, seconds=4.0)
+        await second.start()
+        await sending
+        await made.caught_up()
+        await made.issues_settled()
+        await settled(first, second)
+        assert await made.state_faults() == []
+
+        # Once settled, no scrape sees an issue twice, also while events flow.
+        sending = flow(made, "steady", events=1000, seconds=2.0)
+        scrapes = 0
+        while not sending.done():
+            seen = await open_issues([first, second])
+            scrapes += 1
+            assert max(seen.values()) == 1, {key: n for key, n in seen.items() if n > 1}
+            await asyncio.sleep(0.05)  # the pace of the scrapes
+        assert scrapes > 3
+        await sending
+
+        sending = flow(made, "left", events=1000, seconds=2.0)
+        assert await first.stop() == 0
+        await sending
+        await made.caught_up()
+        await made.issues_settled()
+        await settled(second)
+        assert await made.state_faults() == []
+
+        third = await made.daemon("state").start()
+        await settled(second, third)
+        sending = flow(made, "crashed", events=1000, seconds=2.0)
+        second.kill()
+        await sending
+        await made.caught_up()
+        await made.issues_settled()
+        await settled(third)
+        assert await made.evaluation_faults() == []
+        assert await made.state_faults() == []
