@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import prometheus_client
 import structlog
@@ -147,17 +148,19 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
     metrics.initialise(rules, [*(t.name for t in settings.topics.inputs), *fact_topic_names])
     evaluator = Evaluator(settings, engine, sealer(settings.dead_letters.public_key))
     progress = Progress()
-    driver = AiokafkaDriver(settings, evaluator, metrics, progress)
+    # Made once the broker is there: clients that never start would be left open.
+    driver: AiokafkaDriver | None = None
 
     def bury(topic: str, partition: int, record: Any, error: DecodeError) -> None:
         metrics.dead_letters.labels(topic, error.reason).inc()
         letter = dead_letter(topic, partition, record, error)
+        assert driver is not None
         driver.send_later(Output("dead_letters", None, letter, [("content-type", b"application/json")]))
 
     feed = FactsFeed(settings, tables, time.monotonic, bury)
     limit = settings.watchdog.stalled_seconds
     readiness: dict[str, Check] = {
-        "group": lambda: None if driver.assigned.is_set() else "no partitions assigned yet",
+        "group": lambda: None if driver is not None and driver.assigned.is_set() else "no partitions assigned yet",
         "loop": lambda: None if progress.alive_seconds() < limit else "the loop stands still",
     }
 
@@ -175,9 +178,11 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
         return evaluator.engine.rule_set
 
     async def work() -> None:
+        nonlocal driver
         await wait_for_topics(settings, stop)
         if stop.is_set():
             return
+        driver = AiokafkaDriver(settings, evaluator, metrics, progress)
         feeding = asyncio.ensure_future(feed.run())
         watching = asyncio.ensure_future(watch_policy(settings, seen, metrics, swap))
         progress.alive()
@@ -191,6 +196,9 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
                     "facts_not_ready", facts=[f for f, t in tables.items() if t.status is FactStatus.LOADING]
                 )
             progress.alive()
+            # What stands now stands for good: the collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
             await _first_of(driver.run(stop), feeding, watching)
         finally:
             starting.cancel()
@@ -198,7 +206,7 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
 
     await serve(
         settings,
-        settings.http.port,
+        "port",
         HttpServer(metrics.registry, {"loop": readiness["loop"]}, readiness, before_scrape),
         work,
     )
@@ -223,17 +231,20 @@ async def _first_of(main: Coroutine[Any, Any, None], *background: asyncio.Future
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def serve(settings: Settings, port: int, server: HttpServer, work: Callable[[], Awaitable[None]]) -> None:
+async def serve(
+    settings: Settings, key: Literal["port", "state_port"], server: HttpServer, work: Callable[[], Awaitable[None]]
+) -> None:
     """Serve HTTP while `work` runs.
 
     Raises:
         SettingsError: the HTTP address is taken.
     """
     try:
+        port = getattr(settings.http, key)
         bound = await server.start(settings.http.host, port)
     except OSError as error:
         raise SettingsError(
-            f"settings: http.port {port} on {settings.http.host} cannot be bound ({error.strerror}); set another port"
+            f"settings: http.{key} {port} on {settings.http.host} cannot be bound ({error.strerror}); set another port"
         ) from None
     log.info("http_serving", host=settings.http.host, port=bound)
     try:

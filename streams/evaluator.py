@@ -161,6 +161,7 @@ class Evaluator:
                     raise _refusal(value, max_bytes)
                 envelopes = decode(value, record.headers)
             except DecodeError as error:
+                watermark_ms = max(watermark_ms, broker_ms)  # time passes with broken records too
                 if offset >= resume_at:
                     self._bury(source, record, error, outputs)
                 continue
@@ -188,6 +189,7 @@ class Evaluator:
                     )
         source.position = records[-1].offset + 1
         source.watermark_ms = watermark_ms
+        self._end_full_block(source, outputs)
 
     def _deviated(
         self,
@@ -257,7 +259,13 @@ class Evaluator:
             unreadable = _Unreadable(offset, broker_ms)
             self._bury(source, unreadable, DecodeError("unreadable", "the client cannot read the record"), outputs)
         source.position = offset + 1
+        self._end_full_block(source, outputs)
         return outputs
+
+    def _end_full_block(self, source: Source, outputs: list[Output]) -> None:
+        """End a block with its last offset: a commit at its end means that nobody reads it again, so its sums must go with it."""
+        if source.position >= source.block_end:
+            self._end_block(source, source.position, outputs)
 
     def _end_block(self, source: Source, offset: int, outputs: list[Output]) -> None:
         source.tally(self.tallies, STREAMS)

@@ -83,7 +83,7 @@ def configure(settings: LogSettings) -> None:
     structlog.configure(
         processors=[*shared, traceback_without_message, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),  # one write a line: roles share a stream
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -6,6 +6,7 @@ Every key can be set as `HEGUI_` and its path with double underscores: `HEGUI_KA
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from hegui.rules.issues import Timing
 from hegui.streams.errors import SettingsError
 
 PREFIX = "HEGUI_"
+# `HEGUI_CONFIG` names the file; the others Kubernetes sets in every pod beside a Service called hegui.
+_NOT_OURS = re.compile(r"HEGUI_(?:CONFIG|SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_.*)?)")
 
 Seconds = Annotated[float, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -243,7 +246,7 @@ def load_settings(file: Path | None, environment: Mapping[str, str] | None = Non
 
 def _merge(found: dict[str, Any], environment: Mapping[str, str]) -> None:
     for name, value in sorted(environment.items()):
-        if not name.startswith(PREFIX) or name == PREFIX + "CONFIG":  # that one names the file
+        if not name.startswith(PREFIX) or _NOT_OURS.fullmatch(name):
             continue
         *sections, key = name[len(PREFIX) :].lower().split("__")
         place = found

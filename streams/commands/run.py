@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -24,13 +26,16 @@ ROLES = ("evaluator", "state")
     show_default=True,
     help="Which part to run; all: one process each.",
 )
-def command(config_file: Path | None, role: str) -> None:
+@click.option("--parent", type=int, hidden=True, help="End when this process is no longer the parent.")
+def command(config_file: Path | None, role: str, parent: int | None) -> None:
     """Run the daemon until SIGTERM.
 
     The evaluator judges events; the state agents keep issues and write findings. Scale out by running more of either: Kafka
     shares the partitions among the members of a group.
     """
     settings = settings_from(config_file)
+    if parent is not None:
+        _end_with(parent)
     if role == "all":
         sys.exit(_supervise(config_file))
     sys.exit(run_role(settings, role))
@@ -61,30 +66,41 @@ def run_role(settings: Settings, role: str) -> int:
 
 
 def _supervise(config_file: Path | None) -> int:
-    """Run every role as a child process. When one ends, end the others and return its code: the supervisor above starts anew."""
+    """Run every role as a child process. When one ends, end the others and return its code: the supervisor above starts anew.
+
+    The evaluator ends first, so that the state agents still count its last sums.
+    """
     import signal
-    from types import FrameType
 
     arguments = ["--config", str(config_file)] if config_file else []
-    children = {
-        role: subprocess.Popen([sys.executable, "-m", "hegui.streams", "run", "--role", role, *arguments])
-        for role in ROLES
-    }
-
-    def forward(number: int, _: FrameType | None) -> None:
-        for child in children.values():
-            if child.poll() is None:
-                child.send_signal(number)
-
-    signal.signal(signal.SIGTERM, forward)
-    signal.signal(signal.SIGINT, forward)
-    while all(child.poll() is None for child in children.values()):
-        time.sleep(0.2)  # a child's end is the only thing to wait for, and there is no call that waits for any of two
-    first = next(child for child in children.values() if child.poll() is not None)
-    forward(signal.SIGTERM, None)
+    command_line = [sys.executable, "-m", "hegui.streams", "run", "--parent", str(os.getpid()), *arguments]
+    children = {role: subprocess.Popen([*command_line, "--role", role], start_new_session=True) for role in ROLES}
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    # Either a signal or a child's end; there is no call that waits for any of them.
+    while not stopping.wait(0.2) and all(child.poll() is None for child in children.values()):
+        pass
+    first = next((child for child in children.values() if child.poll() is not None), None)
     for child in children.values():
+        if child.poll() is None:
+            child.terminate()
         try:
             child.wait(60)
         except subprocess.TimeoutExpired:
             child.kill()
-    return int(first.returncode)
+            child.wait()
+    return int(first.returncode if first is not None else max(child.returncode for child in children.values()))
+
+
+def _end_with(parent: int) -> None:
+    """Ask this process to end once its parent is gone: a role without its supervisor would hold its ports for ever."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)  # the kernel tells no thread that a parent ended
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    import signal
+
+    threading.Thread(target=look, name="parent", daemon=True).start()

@@ -102,7 +102,7 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
         metrics.readiness.set(0 if failing(checks) else 1)
 
     server = HttpServer(metrics.registry, {"loop": checks["loop"]}, checks, before_scrape)
-    await serve(settings, settings.http.state_port, server, work)
+    await serve(settings, "state_port", server, work)
 
 
 async def _until_stopped(

@@ -69,8 +69,15 @@ def test_the_end_of_a_block_sends_its_final_sums_before_any_commit():
 def test_a_gap_in_the_offsets_may_pass_over_whole_blocks():
     ours = started()
     judgement = ours.judge({PLACE: [record("LBL001", 3), record("LBL001", 30), record("LBL001", 31)]})
-    assert sums(judgement.outputs) == [(0, 8, 1, 0)]
-    assert {(o.block, o.start, o.upto) for o in observed(ours.tick({}))} == {(3, 24, 32)}
+    assert sums(judgement.outputs) == [(0, 8, 1, 0), (3, 32, 2, 0)]
+    assert {(o.block, o.start, o.upto) for o in observed(ours.tick({}))} == {(4, 32, 32)}
+
+
+def test_a_full_block_sends_its_sums_with_its_last_offset():
+    # The offset behind it may be committed at once, and then nobody reads the block again.
+    judgement = started().judge({PLACE: records(["LBL001"] * 8)})
+    assert judgement.positions == {PLACE: 8}
+    assert sums(judgement.outputs) == [(0, 8, 8, 0)]
 
 
 def test_every_tick_tells_every_state_partition_how_far_time_has_come():
