@@ -167,11 +167,13 @@ class Snapshot:
         """Region names judged before, at most `MAX_REGIONS`."""
         self.services: Mapping[tuple[str, str], Service] = {(s.tenant, s.name): s for s in policy.services}
         self.entities: Mapping[str, Entity] = {e.name: e for e in policy.entities}
-        self._policy_filings: FactTable[Filing] = FactTable(FactStatus.READY)
+        policy_filings: FactTable[Filing] = FactTable(FactStatus.READY)
         for filing in policy.filings:
             end = None if filing.valid_to is None else round(filing.valid_to.timestamp() * 1000)
             record = Filing(filing.model, filing.number, round(filing.valid_from.timestamp() * 1000), end)
-            self._policy_filings.put(f"{filing.model}/{filing.number}/{filing.valid_from}".encode(), record)
+            policy_filings.put(f"{filing.model}/{filing.number}/{filing.valid_from}".encode(), record)
+        self.filing_tables = (policy_filings, self.filings)
+        """Where filings stand: those of the policy, those of the topic."""
 
     def status(self) -> dict[str, FactStatus]:
         """Return the status of each fact table. Filings stated in the policy make an undeclared filings topic ready."""
@@ -184,10 +186,6 @@ class Snapshot:
         """Return fact to partition to next offset: what a result saw."""
         tables = {"optouts": self.optouts.positions, "filings": self.filings.positions}
         return {name: {str(p): offset for p, offset in sorted(at.items())} for name, at in tables.items() if at}
-
-    def filing_at(self, model: str, at_ms: int) -> Filing | None:
-        """Return a filing of the model in force: of the policy, else of the topic."""
-        return self._policy_filings.first_at(model, at_ms) or self.filings.first_at(model, at_ms)
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
@@ -239,7 +237,12 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
     def filing(self, model: str) -> Filing | None:
         """Return a filing of the model in force at the event's time, or None."""
-        return self.snapshot.filing_at(model, self.at_ms)
+        at_ms = self.at_ms
+        for table in self.snapshot.filing_tables:
+            found = table.first_at(model, at_ms)
+            if found is not None:
+                return found
+        return None
 
     def refused_domain(self, url: str) -> OptOut | None:
         """Return the statement that refuses training on the URL's host or a parent domain of it, or None.

@@ -55,6 +55,7 @@ def group_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
         session_timeout_ms=round(kafka.session_timeout_seconds * 1000),
         heartbeat_interval_ms=round(kafka.session_timeout_seconds * 1000 / 10),
         max_poll_interval_ms=300_000,
+        check_crcs=kafka.check_crcs,
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=2 * 1024 * 1024,
         fetch_max_bytes=32 * 1024 * 1024,

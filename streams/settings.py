@@ -66,6 +66,8 @@ class KafkaSettings(_Section, frozen=True):
     """Static membership: a name of this process that no other has. A process that comes back under it takes its partitions at once."""
     session_timeout_seconds: Seconds = 30.0
     """After how long the group gives up a silent member."""
+    check_crcs: bool = False
+    """Whether to check the checksum of every fetched batch: 0.5 us for 1 kB. The broker checked it when the batch came in."""
     tls: TlsSettings = TlsSettings()
     """TLS."""
     sasl: SaslSettings = SaslSettings()

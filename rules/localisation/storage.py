@@ -16,15 +16,13 @@ def judge_storage(
     data_class: DataClass | None,
     facts: Facts,
 ) -> Result:
-    """Return whether data stored in `region` must be stored in the mainland.
+    """Return whether data stored in `region`, which lies abroad, must be stored in the mainland.
 
     Important and core data must; so must personal information of operators of critical information infrastructure and of
     entities over the authority's number of persons.
     """
     if region is None:
         return inconclusive(region_field)
-    if facts.in_mainland(region):
-        return PASS
     if data_class in {"important", "core"}:
         return fail("important data is stored abroad", region=Code(region), data_class=Code(data_class))
     entity = facts.entity()

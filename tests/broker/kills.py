@@ -6,8 +6,8 @@ import time
 from typing import NamedTuple
 
 from hegui.streams.simulation import traffic
-
-from tests.broker.harness import Daemon, Deployment, now_ms
+from tests.broker.harness import Deployment
+from tests.broker.processes import Daemon, now_ms
 
 EVENTS = 2500
 SECONDS = 2.0
@@ -34,9 +34,7 @@ async def kill_round(deployment: Deployment, daemons: list[Daemon], number: int,
     before = sum(daemon.restarts for daemon in daemons)
     seed = chance.randrange(2**31)
     events = traffic(now_ms, seed=seed, faults=0.3, run=f"r{number}")
-    flow = asyncio.create_task(
-        deployment.send((next(events) for _ in range(EVENTS)), seconds=SECONDS), name="flow of events"
-    )
+    flow = asyncio.ensure_future(deployment.send((next(events) for _ in range(EVENTS)), seconds=SECONDS))
 
     async def crash(daemon: Daemon, after: float) -> None:
         await asyncio.sleep(after)  # the random moment is what is tested

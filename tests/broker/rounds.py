@@ -4,8 +4,9 @@ import argparse
 import asyncio
 import sys
 
-from tests.broker.harness import deployment, dice
+from tests.broker.harness import deployment
 from tests.broker.kills import EVENTS, kill_round
+from tests.broker.processes import dice
 from tests.servers.kafka import KafkaServer
 
 

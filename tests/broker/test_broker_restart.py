@@ -1,9 +1,10 @@
 import asyncio
 
 import pytest
-from hegui.streams.simulation import traffic
 
-from tests.broker.harness import deployment, now_ms, supervised
+from hegui.streams.simulation import traffic
+from tests.broker.harness import deployment
+from tests.broker.processes import now_ms, supervised
 from tests.servers.kafka import KafkaServer
 
 pytestmark = pytest.mark.broker
@@ -19,10 +20,10 @@ async def test_a_broker_that_crashes_in_mid_stream_and_comes_back_costs_nothing(
                 await daemon.ready()
             async with supervised(evaluator, state):
                 events = traffic(now_ms, seed=11, faults=0.3)
-                sending = asyncio.create_task(made.send((next(events) for _ in range(4000)), seconds=6.0))
+                sending = asyncio.ensure_future(made.send((next(events) for _ in range(4000)), seconds=6.0))
                 # Some records are judged and some are under way when the broker dies.
                 async with asyncio.timeout(30):
-                    while not await evaluator.metric("compliance_events_total"):  # noqa: ASYNC110 - another process
+                    while not await evaluator.metric("compliance_events_total"):
                         await asyncio.sleep(0.05)
                 await asyncio.to_thread(kafka.kill)
                 await asyncio.to_thread(kafka.start)

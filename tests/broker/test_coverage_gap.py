@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
+
 from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.simulation import traffic
-
-from tests.broker.harness import Daemon, Deployment, deployment, now_ms, until
+from tests.broker.harness import Deployment, deployment
+from tests.broker.processes import Daemon, now_ms, until
 
 pytestmark = pytest.mark.broker
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 import msgspec
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
 from hegui.rules.core import Outcome
 from hegui.rules.events import Envelope
 from hegui.streams.simulation import FAULTS, chat, encode, envelope, image, traffic
-
-from tests.broker.harness import Deployment, deployment, now_ms, until
+from tests.broker.harness import Deployment, deployment
+from tests.broker.processes import now_ms, until
 
 pytestmark = pytest.mark.broker
 
@@ -37,9 +38,12 @@ def marked(value: msgspec.Struct) -> msgspec.Struct:
 def marked_events(at_ms: int) -> list[Envelope]:
     """Every kind of fault with the marker in its content; then with an id and a source that name a person."""
     made = [envelope(marked(fault(n, at_ms)), n, at_ms, "marked") for n, fault in enumerate(FAULTS.values())]
+    assert all(encode(event).count(MARKER.encode()) >= 2 for event in made)
     for n, fault in enumerate(FAULTS.values()):
         event = envelope(fault(n, at_ms), n, at_ms, "named")
-        made.append(msgspec.structs.replace(event, id=f"{n}-{MARKER}@example.com", source=f"users/{MARKER}@example.com"))
+        made.append(
+            msgspec.structs.replace(event, id=f"{n}-{MARKER}@example.com", source=f"users/{MARKER}@example.com")
+        )
     return made
 
 
@@ -100,7 +104,9 @@ async def test_every_event_is_judged_once_and_bad_input_is_put_aside_without_con
         bad = bad_records()
         for number, (value, headers, _) in enumerate(bad.values()):
             # A new topic configuration takes a moment to reach the broker's log: the producer tries again.
-            await producer.send_and_wait(made.generation, value, key=MARKER.encode(), headers=headers, partition=number % 2)
+            await producer.send_and_wait(
+                made.generation, value, key=MARKER.encode(), headers=headers, partition=number % 2
+            )
             await made.send([next(events)])
         await made.send(marked_events(now_ms()))
         await made.send(next(events) for _ in range(1000))

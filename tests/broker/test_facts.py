@@ -2,12 +2,14 @@
 
 import msgspec
 import pytest
+
 from hegui.rules.core import Outcome
 from hegui.rules.events import Envelope
 from hegui.rules.facts import OptOut
 from hegui.streams.simulation import FAULTS, chat, envelope, person, user_input
-
-from tests.broker.harness import Deployment, Reference, deployment, now_ms, until
+from tests.broker.harness import Deployment, deployment
+from tests.broker.processes import now_ms, until
+from tests.broker.reference import Reference
 
 pytestmark = pytest.mark.broker
 
@@ -25,7 +27,10 @@ async def test_opt_outs_are_loaded_before_the_first_event_is_judged(kafka):
     async with deployment(kafka.bootstrap) as made:
         assert made.settings.topics.optouts
         producer = await made.producer()
-        denied = [OptOut("user", person(n), "deny", now_ms() - 3_600_000, source="app") for n in range(1000, 1000 + STATEMENTS)]
+        denied = [
+            OptOut("user", person(n), "deny", now_ms() - 3_600_000, source="app")
+            for n in range(1000, 1000 + STATEMENTS)
+        ]
         sent = [
             await producer.send(made.settings.topics.optouts, msgspec.json.encode(statement), key=b"bulk %d" % n)
             for n, statement in enumerate(denied)

@@ -4,8 +4,10 @@ import msgspec
 import pytest
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 
-from tests.broker.harness import deployment, dice
+from hegui.streams.simulation import traffic
+from tests.broker.harness import deployment
 from tests.broker.kills import kill_round
+from tests.broker.processes import dice, now_ms, until
 
 pytestmark = pytest.mark.broker
 
@@ -38,3 +40,24 @@ async def test_kill_9_in_mid_stream_loses_nothing_and_doubles_nothing(kafka, vic
             issue = msgspec.json.encode([parts["compliance"].get("control"), parts.get("resources")], order="sorted")
             episodes.setdefault(issue.decode(), set()).add(finding.finding_info.uid)
         assert len(set().union(*episodes.values())) == len(await made.issues())
+
+
+async def test_a_start_behind_a_backlog_judges_no_event_twice_and_sums_are_exact(kafka):
+    """A new owner begins at the start of the committed block; what aiokafka fetched at the committed position is not judged."""
+    async with deployment(kafka.bootstrap) as made:
+        evaluator = await made.daemon("evaluator").start()
+        events = traffic(now_ms, seed=22, faults=0.3)
+        await made.send(next(events) for _ in range(400))
+        await made.caught_up()
+        for number in range(6):
+            assert await evaluator.stop() == 0
+            await made.send(next(events) for _ in range(200))
+            evaluator.launch()
+            await evaluator.ready()
+            await made.caught_up()
+            assert await made.evaluation_faults() == [], f"start {number}"
+
+            async def counted() -> bool:
+                return await evaluator.metric("compliance_events_total") == 200
+
+            await until(counted, "the backlog counted once", 10)

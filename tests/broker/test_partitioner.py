@@ -1,7 +1,7 @@
 import pytest
 from aiokafka.admin import NewTopic
-from hegui.streams.observations import partition_of
 
+from hegui.streams.observations import partition_of
 from tests.broker.harness import deployment
 
 pytestmark = pytest.mark.broker

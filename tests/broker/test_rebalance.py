@@ -4,9 +4,10 @@ import asyncio
 from collections import Counter
 
 import pytest
-from hegui.streams.simulation import traffic
 
-from tests.broker.harness import Daemon, Deployment, deployment, now_ms, until
+from hegui.streams.simulation import traffic
+from tests.broker.harness import Deployment, deployment
+from tests.broker.processes import Daemon, now_ms, until
 
 pytestmark = pytest.mark.broker
 
@@ -109,7 +110,9 @@ async def test_state_processes_share_the_partitions_and_no_issue_is_exposed_twic
                 shares = [await owned(daemon, topic) for daemon in daemons]
                 issues = {k: 1 for k, i in (await made.issues()).items() if i.status != "closed"}
                 shown = await open_issues(list(daemons))
-                differ = {k: (shown[k], issues.get(k)) for k in shown.keys() | issues.keys() if shown[k] != issues.get(k)}
+                differ = {
+                    k: (shown[k], issues.get(k)) for k in shown.keys() | issues.keys() if shown[k] != issues.get(k)
+                }
                 raise AssertionError(f"{error}: owned {shares}, gauge and changelog differ: {differ}") from None
 
         await settled(first)

@@ -5,9 +5,10 @@ import re
 from typing import Any
 
 import pytest
-from hegui.streams.settings import load_settings
 
-from tests.broker.harness import Daemon, Deployment, deployment, toml, until
+from hegui.streams.settings import load_settings
+from tests.broker.harness import Deployment, deployment
+from tests.broker.processes import Daemon, toml, until
 from tests.servers.kafka import KafkaServer
 
 pytestmark = pytest.mark.broker
