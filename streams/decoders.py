@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from hegui.rules.events import ENVELOPES, Envelope, GenerationEnvelope, IngestEnvelope
+from hegui.rules.events import ENVELOPES, Envelope, GenerationEnvelope, IngestEnvelope, is_person_key
 from hegui.streams.errors import DecodeError
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -34,9 +34,13 @@ def decode_cloudevents(value: bytes, headers: Headers) -> Sequence[Envelope]:
     if headers and _is_binary(headers):
         return (_decode_binary(value, headers),)
     try:
-        return (_structured.decode(value),)
+        envelope = _structured.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _reason(error, value) from None
+    key = envelope.data.user_key
+    if key is not None and not is_person_key(key):
+        raise DecodeError("invalid_data", "Expected a keyed hash - at `$.data.user_key`")
+    return (envelope,)
 
 
 def _is_binary(headers: Headers) -> bool:
@@ -72,6 +76,8 @@ def _decode_binary(value: bytes, headers: Headers) -> Envelope:
         head = msgspec.convert({**attributes, "data": data}, kind, strict=False)
     except msgspec.ValidationError as error:
         raise DecodeError("invalid_envelope", _without_values(str(error))) from None
+    if data.user_key is not None and not is_person_key(data.user_key):
+        raise DecodeError("invalid_data", "Expected a keyed hash - at `$.data.user_key`")
     return head
 
 

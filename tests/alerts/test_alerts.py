@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hegui.streams.metrics import METRIC_NAMES
 
+from hegui.streams.metrics import METRIC_NAMES
 from tests.alerts.rule_files import (
     ALERTS,
     DASHBOARDS,

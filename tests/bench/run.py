@@ -69,7 +69,7 @@ async def measure(options: argparse.Namespace, traffic: Traffic, folder: Path, b
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.run", description=__doc__.partition("\n")[0])
-    parser.add_argument("--events", type=int, default=300_000, help="events for the evaluator and the drain")
+    parser.add_argument("--events", type=int, default=600_000, help="events for the evaluator and the drain")
     parser.add_argument("--slow-events", type=int, default=60_000, help="events for Faust")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="120,000 events, Faust 30,000")

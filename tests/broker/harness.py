@@ -157,11 +157,11 @@ class Deployment(Topics):
 
 
 @asynccontextmanager
-async def deployment(bootstrap: str, *, create: bool = True, **overrides: Mapping[str, Any]):
-    """A deployment with its topics; its processes are killed and its folder removed at the end."""
+async def deployment(bootstrap: str, *, create: bool = True, spare: int = 0, **overrides: Mapping[str, Any]):
+    """A deployment with its topics; its processes are killed and its folder removed at the end. `spare`: partitions of one more input, which stays empty."""
     name = f"t{uuid.uuid4().hex[:10]}"
     folder = Path(tempfile.mkdtemp(prefix=f"hegui-broker-{name}-"))
-    made = Deployment(bootstrap, folder, name, overrides)
+    made = Deployment(bootstrap, folder, name, overrides, spare)
     try:
         if create:
             await made.create()

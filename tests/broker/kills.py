@@ -34,7 +34,7 @@ async def kill_round(deployment: Deployment, daemons: list[Daemon], number: int,
     before = sum(daemon.restarts for daemon in daemons)
     seed = chance.randrange(2**31)
     events = traffic(now_ms, seed=seed, faults=0.3, run=f"r{number}")
-    flow = asyncio.ensure_future(deployment.send((next(events) for _ in range(EVENTS)), seconds=SECONDS))
+    flow = asyncio.create_task(deployment.send((next(events) for _ in range(EVENTS)), seconds=SECONDS))  # noqa: RUF006 - awaited below
 
     async def crash(daemon: Daemon, after: float) -> None:
         await asyncio.sleep(after)  # the random moment is what is tested

@@ -20,7 +20,7 @@ async def test_a_broker_that_crashes_in_mid_stream_and_comes_back_costs_nothing(
                 await daemon.ready()
             async with supervised(evaluator, state):
                 events = traffic(now_ms, seed=11, faults=0.3)
-                sending = asyncio.ensure_future(made.send((next(events) for _ in range(4000)), seconds=6.0))
+                sending = asyncio.create_task(made.send((next(events) for _ in range(4000)), seconds=6.0))  # noqa: RUF006 - awaited below
                 # Some records are judged and some are under way when the broker dies.
                 async with asyncio.timeout(30):
                     while not await evaluator.metric("compliance_events_total"):

@@ -77,7 +77,9 @@ class Tail:
 class Topics:
     """Topics and a group of their own on a shared broker, and the processes on them."""
 
-    def __init__(self, bootstrap: str, folder: Path, name: str, overrides: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, bootstrap: str, folder: Path, name: str, overrides: Mapping[str, Mapping[str, Any]], spare: int = 0
+    ) -> None:
         self.bootstrap = bootstrap
         self.folder = folder
         self.name = name
@@ -103,13 +105,15 @@ class Topics:
             "evaluator": {"tick_seconds": 0.2, "commit_seconds": 0.2},
             "issues": {"update_seconds": 0.5},
         }
+        if spare:
+            given["topics"]["inputs"].append({"name": f"{name}.a-spare", "partitions": spare})
         for section, values in overrides.items():
             given[section] = {**given.get(section, {}), **values}
         self.given: dict[str, Any] = {"policy_file": str(self.policy_path), "policy_check_seconds": 0.2, **given}
         self.config = folder / "hegui.toml"
         self.config.write_text(toml(self.given), "utf-8")
         self.settings = load_settings(self.config, {})
-        self.generation, self.ingest = (topic.name for topic in self.settings.topics.inputs)
+        self.generation, self.ingest = (topic.name for topic in self.settings.topics.inputs[:2])
         self.partitions = [(t.name, p) for t in self.settings.topics.inputs for p in range(t.partitions)]
         self.optouts: list[OptOut] = opt_outs(now_ms())
         self.reference = Reference(self.settings, self.optouts)
@@ -245,7 +249,7 @@ class Topics:
             reached = set()
             for record in await self.read(self.settings.topics.observations):
                 seen = msgspec.json.decode(record.value, type=Observation)
-                if ends[seen.topic, seen.partition] == seen.upto:
+                if ends.get((seen.topic, seen.partition)) == seen.upto:
                     reached.add((seen.topic, seen.partition, record.partition))
             return wanted <= reached
 

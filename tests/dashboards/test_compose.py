@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+
 from hegui.streams.settings import load_settings
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from typing import Any
 
 import promql_parser
 import pytest
-from hegui.streams.metrics import METRIC_NAMES
 
+from hegui.streams.metrics import METRIC_NAMES
 from tests.alerts.rule_files import ALERTS, DASHBOARDS, PROMETHEUS_OWN, RECORDED, metrics_in, read_yaml
 
 BOARDS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((DASHBOARDS / "grafana").glob("*.json"))}

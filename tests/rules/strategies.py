@@ -43,6 +43,8 @@ def of_type(struct: type, *, text: st.SearchStrategy[str] = WEIRD, **fixed: st.S
 
 def _of(kind: Type, text: st.SearchStrategy[str], fixed: Fixed) -> st.SearchStrategy[Any]:
     match kind:
+        case Metadata(extra_json_schema={"pattern": str() as pattern}):
+            return st.from_regex(pattern.replace("$", r"\Z"), fullmatch=True)
         case Metadata():
             return _of(kind.type, text, fixed)
         case NoneType():

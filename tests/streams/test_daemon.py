@@ -146,7 +146,12 @@ async def test_a_taken_port_is_told_with_a_remedy():
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     with pytest.raises(SettingsError, match=rf"http\.port {port} on 127\.0\.0\.1 cannot be bound .*set another port"):
-        await serve(replace(SETTINGS, http=replace(SETTINGS.http, port=port)), "port", HttpServer(CollectorRegistry(), {}, {}), lambda: asyncio.sleep(0))
+        await serve(
+            replace(SETTINGS, http=replace(SETTINGS.http, port=port)),
+            "port",
+            HttpServer(CollectorRegistry(), {}, {}),
+            lambda: asyncio.sleep(0),
+        )
     server.close()
 
 

@@ -128,6 +128,7 @@ def test_the_type_tells_the_struct():
         (with_data(modality=5), "invalid_data"),
         (with_data(exported="false"), "invalid_data"),
         (with_data(user_key="zhang.san@example.com"), "invalid_data"),
+        (with_data(user_key="k1:" + "AB" * 32), "invalid_data"),
         (with_data(delivered_at_ms=2**53), "invalid_data"),
         (with_data(delivered_at_ms=-1), "invalid_data"),
         (with_data(deep_synthesis_category=int("9" * 300)), "invalid_data"),
@@ -172,6 +173,7 @@ def test_an_event_of_two_types_is_refused():
         (DATA, [("ce_tenant", b"\xff\xfe")], "wrong_encoding"),
         (DATA.replace(b"image-studio", b"\xff"), [], "wrong_encoding"),
         (DATA.replace(b'"image"', b'"smell"'), [], "invalid_data"),
+        (json.dumps({**PLAIN["data"], "user_key": "k1:" + "AB" * 32}).encode(), [], "invalid_data"),
     ],
 )
 def test_a_bad_binary_event_is_refused_with_its_reason(value, more, reason):
