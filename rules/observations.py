@@ -93,24 +93,13 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 def count(mark: Mark | None, observation: Observation, sum_: Sum) -> Mark | None:
     """Return the mark with the sum counted in; None when the observation is old news.
 
-    A sum of the same block replaces; of a later block adds the finished one first; of an earlier block was counted before.
-    When retention cut off the start of a block (`start` moved), what lies before stays counted.
+    A sum of the same block and start replaces. A sum of a later block, or of the same block with a later start (retention cut
+    the block, so that the evaluator went on from where it had committed), adds the finished one first.
     """
     if mark is None:
         return Mark(observation.block, observation.start, observation.upto, 0, 0, sum_.failures, sum_.waived)
-    if observation.block < mark.block or (observation.block == mark.block and observation.upto < mark.upto):
+    seen, told = (mark.block, mark.start), (observation.block, observation.start)
+    if told < seen or (told == seen and observation.upto < mark.upto):
         return None
-    failures, waived = mark.total
-    if observation.block == mark.block and observation.start < mark.upto:
-        if observation.start > mark.start:
-            return Mark(
-                mark.block,
-                mark.start,
-                observation.upto,
-                mark.closed_failures,
-                mark.closed_waived,
-                max(mark.failures, sum_.failures),
-                max(mark.waived, sum_.waived),
-            )
-        failures, waived = mark.closed_failures, mark.closed_waived
+    failures, waived = (mark.closed_failures, mark.closed_waived) if told == seen else mark.total
     return Mark(observation.block, observation.start, observation.upto, failures, waived, sum_.failures, sum_.waived)

@@ -33,7 +33,7 @@ class Start(msgspec.Struct, frozen=True):
     """Where to begin reading a source partition."""
 
     position: int
-    """First offset to read: the start of the block, so that its sums are whole."""
+    """First offset to read: the start of the block, so that its sums are whole; the commit, where the block's start is gone."""
     resume_at: int
     """First offset not yet judged."""
     gap: CoverageGap | None = None
@@ -72,4 +72,6 @@ def plan_start(
     if committed > end:
         gap = CoverageGap(topic, partition, committed, beginning, "log_shorter_than_committed", now_ms)
         return Start(beginning, beginning, gap)
-    return Start(max(beginning, committed // block_offsets * block_offsets), committed)
+    block_start = committed // block_offsets * block_offsets
+    # Where retention has cut the block, its sums cannot be made anew: they go on from the commit, which they cover.
+    return Start(block_start if beginning <= block_start else committed, committed)

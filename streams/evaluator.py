@@ -145,6 +145,11 @@ class Evaluator:
 
     def _judge_partition(self, source: Source, records: Sequence[Record], outputs: list[Output]) -> None:
         engine, cells, decode = self.engine, source.cells, self._decoders[source.topic]
+        if records[0].offset < source.position:
+            # Fetched before a seek: read again from where the partition stands.
+            records = [record for record in records if record.offset >= source.position]
+            if not records:
+                return
         evaluate, groups, group_of = engine.evaluate, engine.known_groups, engine.group
         future_ms, age_ms, max_bytes, resume_at = self._future_ms, self._age_ms, self._max_bytes, source.resume_at
         block_end, watermark_ms = source.block_end, source.watermark_ms

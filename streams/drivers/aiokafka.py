@@ -157,7 +157,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
                         self._consumer.seek(place, source.position)
                         continue
                     outputs = self.evaluator.pass_over(partition, time.time_ns() // 1_000_000)
-                    self._sent.append(_Sent({partition: source.position}, await self._sender.send(outputs), None))
+                    self._sent.append(_Sent({}, await self._sender.send(outputs), None))
                     self._consumer.seek(place, source.position)
                     buried = True
                     continue
@@ -173,16 +173,17 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         if batch:
             judgement = self.evaluator.judge({(p.topic, p.partition): records for p, records in batch.items()})
             self._metrics.evaluation_seconds.observe(time.monotonic() - now)
-            outputs, positions, oldest_ms = judgement.outputs, judgement.positions, judgement.oldest_ms
+            outputs, oldest_ms = judgement.outputs, judgement.oldest_ms
         if self._waiting:
             outputs = outputs + self._waiting
             self._waiting = []
         if now >= self._next_tick:
             self._next_tick = now + self._settings.evaluator.tick_seconds
             outputs = outputs + self.evaluator.tick(await self._lag())
+            positions = self._positions()
             self._log_errors()
             self._metrics.add(self.evaluator.tallies)
-        if outputs or positions:
+        if outputs or positions or oldest_ms is not None:
             self._sent.append(_Sent(positions, await self._sender.send(outputs), oldest_ms))
         # One batch may be under way while the next is judged; with nothing to do, all are waited for.
         while len(self._sent) > (1 if batch else 0):
@@ -191,6 +192,10 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             self._next_commit = now + self._settings.evaluator.commit_seconds
             await self._commit()
         self._progress.alive()
+
+    def _positions(self) -> dict[Partition, int]:
+        """Return what may be committed once a tick is acknowledged: a commit is always covered by the sums sent before it."""
+        return {p: max(source.position, source.resume_at) for p, source in self.evaluator.sources.items()}
 
     async def _acknowledge(self) -> None:
         sent = self._sent[0]
@@ -224,7 +229,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _drain(self) -> None:
         """Send the sums of what was judged, wait for all acknowledgements, commit."""
-        self._sent.append(_Sent({}, await self._sender.send(self.evaluator.tick({})), None))
+        self._sent.append(_Sent(self._positions(), await self._sender.send(self.evaluator.tick({})), None))
         while self._sent:
             await self._acknowledge()
         await self._commit()
@@ -282,6 +287,8 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001 - aiokafka logs what a listener raises and goes on
                 self._failed = error
                 return
+            # Once more: what was fetched while the starts were looked up is from before the seeks.
+            self._epoch += 1
             self._progress.alive()
         log.info("partitions_assigned", partitions=len(partitions))
         self.assigned.set()

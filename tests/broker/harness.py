@@ -92,6 +92,9 @@ class Deployment(Topics):
         reference = await self.update_reference()
         faults = []
         found = await self.violations()
+        made_by = {made.rule_set for versions in found.values() for made in versions}
+        if made_by - {reference.engine.rule_set}:
+            faults.append(f"rule sets {made_by}, here {reference.engine.rule_set}: were rules edited during the run?")
         if missing := reference.violations.keys() - found.keys():
             places = sorted((v.topic, v.partition, v.offset) for u, v in reference.violations.items() if u in missing)
             faults.append(f"{len(missing)} violations missing, e.g. {places[:5]}")
