@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import subprocess
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -45,7 +46,9 @@ def command(seconds: float, rate: float, keep: bool, broker: str | None) -> None
         click.echo(f"broker {broker}; metrics at {seen.urls[0]}/metrics (evaluator) and {seen.urls[1]}/metrics (state)")
         child = stack.enter_context(daemon(file, folder / "daemon.log"))
         try:
-            asyncio.run(_show(settings, seen, rate=rate, seconds=None if keep else seconds, faulty=seconds * 0.55))
+            asyncio.run(
+                _show(settings, seen, child, rate=rate, seconds=None if keep else seconds, faulty=seconds * 0.55)
+            )
         except TimeoutError as error:
             click.echo(f"{error}; the daemon's log ends with:\n{_tail(folder / 'daemon.log')}", err=True)
             sys.exit(EXIT_FAILED)
@@ -59,17 +62,28 @@ def command(seconds: float, rate: float, keep: bool, broker: str | None) -> None
     sys.exit(0 if good else EXIT_FAILED)
 
 
-async def _show(settings: Settings, seen: Seen, *, rate: float, seconds: float | None, faulty: float) -> None:
+async def _show(
+    settings: Settings, seen: Seen, child: subprocess.Popen[bytes], *, rate: float, seconds: float | None, faulty: float
+) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    watching = asyncio.ensure_future(_watch(child, stop))
     showing = asyncio.ensure_future(_screen(seen) if sys.stdout.isatty() else _lines(seen))
     try:
         await run_demo(settings, seen, rate=rate, faulty_seconds=faulty, seconds=seconds, stop=stop)
     finally:
         showing.cancel()
-        await asyncio.gather(showing, return_exceptions=True)
+        watching.cancel()
+        await asyncio.gather(showing, watching, return_exceptions=True)
+
+
+async def _watch(child: subprocess.Popen[bytes], stop: asyncio.Event) -> None:
+    """Stop when the daemon ends by itself: what its ports answered then would be somebody else's."""
+    while child.poll() is None:  # noqa: ASYNC110 - a thread that waits for the child could not be ended
+        await asyncio.sleep(0.2)
+    stop.set()
 
 
 async def _screen(seen: Seen) -> None:
