@@ -56,6 +56,7 @@ class Alarm(NamedTuple):
     """What was seen while faults were coming in."""
 
     page: dict[str, Any]
+    ingest_page: dict[str, Any]
     trial: dict[str, Any]
     trial_said: str
     open_issues: list[dict[str, Any]]
@@ -70,6 +71,7 @@ class Relief(NamedTuple):
     """What was seen after the cause was mended."""
 
     resolved: dict[str, Any]
+    ingest_resolved: dict[str, Any]
     findings: list[Read]
 
 
@@ -91,7 +93,7 @@ def scene(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     hooks = {name: WebhookReceiver() for name in RECEIVERS}
     pager = alertmanager(hooks)
     watcher = prometheus(*ports, pager.address)
-    traffic = Traffic(kafka.bootstrap, GENERATION)
+    traffic = Traffic(kafka.bootstrap, GENERATION, INGEST)
     policy(folder)
     config = settings(folder, kafka.bootstrap, ports, pager.url)
     with hooks["pager"], hooks["ticket"], hooks["report"], hooks["deadman"], pager, watcher:
@@ -134,8 +136,9 @@ def alarm(scene: Scene) -> Alarm:
     scene.traffic.start()
     pager = scene.hooks["pager"]
     page = pager.wait_for(about("LBL001", "firing"), WAIT_S)
+    ingest_page = pager.wait_for(about("TRN001", "firing"), WAIT_S)
     # The two issues that must not page are there too, in the same Prometheus.
-    open_issues = scene.prometheus.wait_for("compliance_open_issues", lambda found: len(found) == 2, WAIT_S)
+    open_issues = scene.prometheus.wait_for("compliance_open_issues", lambda found: len(found) == 3, WAIT_S)
     suppressed = scene.prometheus.wait_for("compliance_suppressed_issues", bool, WAIT_S)
     trial = hegui("alerts", "test", "--config", scene.config)
     assert trial.returncode == 0, trial.stderr
@@ -144,13 +147,16 @@ def alarm(scene: Scene) -> Alarm:
     rules = [rule for group in scene.prometheus.api("rules")["groups"] for rule in group["rules"]]
     alerts = _settled_alerts(scene.prometheus)
     violations = scene.read(VIOLATIONS)
-    return Alarm(page, test_page, trial.stdout, open_issues, suppressed, answers, rules, alerts, violations)
+    return Alarm(
+        page, ingest_page, test_page, trial.stdout, open_issues, suppressed, answers, rules, alerts, violations
+    )
 
 
 @pytest.fixture(scope="package")
 def relief(scene: Scene, alarm: Alarm) -> Relief:
     scene.traffic.mend()
     resolved = scene.hooks["pager"].wait_for(about("LBL001", "resolved"), WAIT_S)
+    ingest_resolved = scene.hooks["pager"].wait_for(about("TRN001", "resolved"), WAIT_S)
 
     def closed() -> bool:
         latest = {read.key: read.json()["activity_name"] for read in scene.read(FINDINGS)}
@@ -158,7 +164,7 @@ def relief(scene: Scene, alarm: Alarm) -> Relief:
 
     wait_until(closed, WAIT_S, "all issues closed")
     scene.prometheus.wait_for("compliance_open_issues or compliance_suppressed_issues", lambda found: not found, WAIT_S)
-    return Relief(resolved, scene.read(FINDINGS))
+    return Relief(resolved, ingest_resolved, scene.read(FINDINGS))
 
 
 @pytest.fixture(scope="package")

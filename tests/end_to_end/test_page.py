@@ -30,8 +30,9 @@ from tests.end_to_end.topics import Read
 
 pytestmark = pytest.mark.end_to_end
 
-ISSUES = {("LBL001", "image-studio"), ("LBL002", "image-studio"), ("MOD001", "chat-assistant")}
-OUTCOMES = {"LBL001": ("LBL001", "fail"), "LBL002": ("LBL002", "fail"), "waived": ("MOD001", "waived")}
+ISSUES = {("LBL001", "image-studio"), ("LBL002", "image-studio"), ("MOD001", "chat-assistant"), ("TRN001", "crawler")}
+PAGED = {"LBL001", "TRN001"}
+OUTCOMES = {kind: (kind, "fail") for kind in ("LBL001", "LBL002", "TRN001")} | {"waived": ("MOD001", "waived")}
 """Kind of fault to the rule and the outcome that its violation must show."""
 
 
@@ -82,7 +83,7 @@ def test_violations_say_what_failed_and_where(scene: Scene, curtain: Curtain) ->
         assert (event.get_type(), event.get_source()) == ("hegui.violation.v1", "hegui")
         assert event.get_id() == read.json()["uid"]
     for made, result in results(curtain.violations):
-        assert made["topic"] == GENERATION
+        assert made["topic"] == (INGEST if result["rule"] == "TRN001" else GENERATION)
         assert result["clauses"]
         assert result["stage"] == ("sandbox" if result["rule"] == "LBL002" else "stable")
         assert result.get("waiver") == ("W-1" if result["rule"] == "MOD001" else None)
@@ -134,6 +135,7 @@ def test_counts_of_the_closed_findings(scene: Scene, relief: Relief) -> None:
     counts = {rule: findings_of(relief, rule)[-1]["unmapped"] for rule, _ in ISSUES}
     assert counts["LBL001"]["failures"] == sent["LBL001"]
     assert counts["LBL002"]["failures"] == sent["LBL002"]
+    assert counts["TRN001"]["failures"] == sent["TRN001"] > 0
     assert counts["MOD001"]["waived"] == sent["waived"]
 
 
@@ -191,6 +193,14 @@ def test_the_page_links_to_the_runbook_and_the_dashboard(alarm: Alarm) -> None:
     assert url.endswith("/d/hegui-rule?var-tenant=default&var-service=image-studio&var-rule=LBL001")
 
 
+def test_a_failing_ingest_event_pages_the_team_of_the_data(alarm: Alarm, relief: Relief) -> None:
+    (alert,), (after,) = alarm.ingest_page["alerts"], relief.ingest_resolved["alerts"]
+    labels = alert["labels"]
+    assert (labels["service"], labels["severity"], labels["team"]) == ("crawler", "high", "data")
+    assert in_repository(alert["annotations"]["runbook_url"]).is_file()
+    assert (after["status"], after["fingerprint"]) == ("resolved", alert["fingerprint"])
+
+
 def test_the_resolved_page_follows(alarm: Alarm, relief: Relief) -> None:
     (alert,), (first,) = relief.resolved["alerts"], alarm.page["alerts"]
     assert alert["status"] == "resolved"
@@ -199,12 +209,12 @@ def test_the_resolved_page_follows(alarm: Alarm, relief: Relief) -> None:
 
 
 def test_sandbox_and_waived_failures_never_page(scene: Scene, alarm: Alarm, relief: Relief) -> None:
-    assert {result["metric"]["rule"] for result in alarm.open_issues} == {"LBL001", "LBL002"}
+    assert {result["metric"]["rule"] for result in alarm.open_issues} == {"LBL002", *PAGED}
     assert [result["metric"]["rule"] for result in alarm.suppressed] == ["MOD001"]
     pages = [alert["labels"] for body in scene.hooks["pager"].bodies for alert in body["alerts"]]
-    assert {labels["rule"] for labels in pages if labels["alertname"] == "ComplianceIssueOpen"} == {"LBL001"}
+    assert {labels["rule"] for labels in pages if labels["alertname"] == "ComplianceIssueOpen"} == PAGED
     others = [alert for name in RECEIVERS for body in scene.hooks[name].bodies for alert in body["alerts"]]
-    assert {alert["labels"].get("rule") for alert in others} == {"LBL001", None}
+    assert {alert["labels"].get("rule") for alert in others} == {None, *PAGED}
 
 
 def test_the_test_page_takes_the_same_way(alarm: Alarm) -> None:

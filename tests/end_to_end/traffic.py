@@ -13,13 +13,13 @@ from aiokafka import AIOKafkaProducer
 from cloudevents.core.bindings.kafka import KafkaMessage, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
-from hegui.rules.events import Envelope, GenerationEvent
-from hegui.streams.simulation import FAULTS, chat, envelope, image
+from hegui.rules.events import Envelope, GenerationEvent, IngestEvent
+from hegui.streams.simulation import FAULTS, chat, envelope, image, licensed
 
 PAUSE_S = 0.2
 BROKEN = b'{"broken":'
-FAULTY = ("LBL001", "LBL002", "waived", "inconclusive", "LBL001", "broken")
-"""Kinds of trouble, in turn; the first LBL001 of a round goes out structured, the second binary."""
+FAULTY = ("LBL001", "LBL002", "TRN001", "waived", "inconclusive", "LBL001", "broken")
+"""Kinds of trouble, in turn; the first LBL001 of a round goes out structured, the second binary. TRN001 is of the ingest topic."""
 
 Encode = Callable[[CloudEvent], KafkaMessage]
 
@@ -47,16 +47,17 @@ def cloud_event(event: Envelope) -> CloudEvent:
 
 
 class Traffic(threading.Thread):
-    """Sends to one topic from `start()` to `finish()`; faults until `mend()`."""
+    """Sends to both input topics from `start()` to `finish()`; faults until `mend()`."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: str, generation: str, ingest: str) -> None:
         super().__init__(name="traffic")
         self.events = 0
         self.encodings: Counter[str] = Counter()
         self.faults: list[Sent] = []
         self.broken = 0
         self._address = bootstrap
-        self._topic = topic
+        self._generation = generation
+        self._ingest = ingest
         self._mended = threading.Event()
         self._stop_asked = threading.Event()
         self._error: BaseException | None = None
@@ -87,6 +88,7 @@ class Traffic(threading.Thread):
             for turn in itertools.count():
                 await self._event(producer, "sound", image, "structured")
                 await self._event(producer, "sound", chat, "binary")
+                await self._event(producer, "sound", lambda number, _: licensed(number), "structured")
                 if not self._mended.is_set():
                     await self._fault(producer, turn % len(FAULTY))
                 if await asyncio.to_thread(self._stop_asked.wait, PAUSE_S):
@@ -97,19 +99,24 @@ class Traffic(threading.Thread):
     async def _fault(self, producer: AIOKafkaProducer, number: int) -> None:
         kind = FAULTY[number]
         if kind == "broken":
-            await producer.send_and_wait(self._topic, BROKEN)
+            await producer.send_and_wait(self._generation, BROKEN)
             self.broken += 1
         else:
             await self._event(producer, kind, FAULTS[kind], "binary" if number else "structured")
 
     async def _event(
-        self, producer: AIOKafkaProducer, kind: str, make: Callable[[int, int], GenerationEvent], encoding: str
+        self,
+        producer: AIOKafkaProducer,
+        kind: str,
+        make: Callable[[int, int], GenerationEvent | IngestEvent],
+        encoding: str,
     ) -> None:
         number, at_ms = next(self._numbers), time.time_ns() // 1_000_000
         event = envelope(make(number, at_ms), number, at_ms, "page")
+        topic = self._ingest if isinstance(event.data, IngestEvent) else self._generation
         encode: Encode = to_binary_event if encoding == "binary" else to_structured_event
         message = encode(cloud_event(event))
-        await producer.send_and_wait(self._topic, message.value, headers=list(message.headers.items()))
+        await producer.send_and_wait(topic, message.value, headers=list(message.headers.items()))
         self.events += 1
         self.encodings[encoding] += 1
         if kind != "sound":
