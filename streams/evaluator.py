@@ -79,7 +79,7 @@ class Judgement(NamedTuple):
     outputs: list[Output]
     """Records to send, in order."""
     positions: dict[Partition, int]
-    """Next offset per partition: may be committed once the outputs are acknowledged."""
+    """How far each partition came. A driver commits that only with the next tick, whose sums cover it."""
     oldest_ms: int | None
     """Least broker time of the batch's records judged for the first time."""
 
