@@ -150,7 +150,11 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             buried, at_once = False, self._settings.evaluator.max_batch_records
             while True:
                 try:
-                    batch = await self._consumer.getmany(place, timeout_ms=200, max_records=at_once)
+                    # A rebalance waits for our lock, and the call for the rebalance: then give up, the next step is here again.
+                    async with asyncio.timeout(5):
+                        batch = await self._consumer.getmany(place, timeout_ms=200, max_records=at_once)
+                except TimeoutError:
+                    return
                 except UNREADABLE:
                     if at_once > 1:
                         at_once = 1
