@@ -144,9 +144,11 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         What the failed call had taken from other partitions is read again. A record batch with an unreadable record is
         unreadable from there to its end.
         """
-        for partition, source in list(self.evaluator.sources.items()):
+        sources = list(self.evaluator.sources.items())
+        for partition, source in sources:
+            self._consumer.seek(TopicPartition(*partition), source.position)
+        for partition, source in sources:
             place = TopicPartition(*partition)
-            self._consumer.seek(place, source.position)
             buried, at_once = False, self._settings.evaluator.max_batch_records
             while True:
                 try:
