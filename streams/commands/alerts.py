@@ -43,7 +43,7 @@ def test(config_file: Path | None, severity: str, minutes: int) -> None:
         "labels": {"alertname": "ComplianceTestPage", "severity": severity, "service": "hegui", "tenant": "default"},
         "annotations": {
             "summary": "Test page of hegui: nothing is wrong",
-            "runbook": "dashboards/runbooks/ComplianceTestPage.md",
+            "runbook_url": "dashboards/runbooks/ComplianceTestPage.md",
             "description": f"Sent by {getpass.getuser()} on {socket.gethostname()}. It resolves by itself in {minutes} min.",
         },
         "startsAt": now.isoformat(),

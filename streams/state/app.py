@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from tempfile import mkdtemp
 from typing import Any
 
 import faust
@@ -49,13 +48,18 @@ def state_group(settings: Settings) -> str:
 
 
 def build_app(
-    settings: Settings, keeper: IssueKeeper, bury: Callable[[int, int, bytes | None], Any], leave: Quit = quit_process
+    settings: Settings,
+    keeper: IssueKeeper,
+    folder: str,
+    bury: Callable[[int, int, bytes | None], Any],
+    leave: Quit = quit_process,
 ) -> faust.App:
     """Return the application with its one table and agent.
 
     Args:
         settings: the settings.
         keeper: holds the issues; the table is its memory across restarts.
+        folder: an empty folder for Faust; with tables in memory nothing is kept in it.
         bury: awaitable that sends a dead letter for a record that is no observation: partition, offset, value.
         leave: ends the process; replaced in tests.
     """
@@ -69,7 +73,7 @@ def build_app(
         autodiscover=False,
         origin=None,
         store="memory://",
-        datadir=mkdtemp(prefix="hegui-state-"),
+        datadir=folder,
         processing_guarantee="at_least_once",
         web_enabled=False,
         topic_disable_leader=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from importlib.metadata import version
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -83,7 +84,8 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
             )
             await letters.send_and_wait(settings.topics.dead_letters, msgspec.json.encode(letter))
 
-        app = build_app(settings, keeper, bury)
+        folder = TemporaryDirectory(prefix="hegui-state-", ignore_cleanup_errors=True)
+        app = build_app(settings, keeper, folder.name, bury)
         progress.alive()
         done = watch(progress, limit)
         watching = asyncio.ensure_future(watch_policy(settings, seen, metrics, swap))
@@ -96,6 +98,7 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
             watching.cancel()
             started.clear()
             await app.stop()
+            folder.cleanup()
             await letters.stop()
 
     def before_scrape() -> None:
