@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from aiokafka.consumer import fetcher
 
 from tests.servers.kafka import KafkaServer
 
@@ -11,3 +12,11 @@ from tests.servers.kafka import KafkaServer
 def kafka() -> Iterator[KafkaServer]:
     with KafkaServer() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def records_as_aiokafka_makes_them() -> Iterator[None]:
+    """A driver made in a test replaces a class of aiokafka for its whole process: the next test gets the original."""
+    original = fetcher.PartitionRecords
+    yield
+    fetcher.PartitionRecords = original
