@@ -32,7 +32,7 @@ from hegui.streams.coverage_gaps import CoverageGap, plan_start
 from hegui.streams.drivers.raw_records import use_raw_records
 from hegui.streams.drivers.sending import Sender
 from hegui.streams.evaluator import Evaluator, Output, Partition
-from hegui.streams.metrics import EvaluatorMetrics
+from hegui.streams.metrics import EvaluatorMetrics, remove
 from hegui.streams.settings import Settings
 from hegui.streams.watchdog import Progress
 
@@ -263,25 +263,22 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         """Finish what was judged of the partitions before another member takes them."""
         async with self._lock:
             self._epoch += 1
-            if self.evaluator.sources:
-                await self._drain()
+            try:
+                if self.evaluator.sources:
+                    await self._drain()
+            except Exception as error:  # noqa: BLE001 - aiokafka logs what a listener raises and goes on
+                self._failed = error
             for partition in revoked:
                 key = (partition.topic, partition.partition)
                 self.evaluator.revoke(key)
                 self._acknowledged.pop(key, None)
                 self._committed.pop(key, None)
-                if key in self._exposed():
-                    self._metrics.lag.remove(key[0], str(key[1]))
+                remove(self._metrics.lag, {"topic": key[0], "partition": str(key[1])})
 
     def _log_errors(self) -> None:
         for (service, rule, outcome), n in self.evaluator.tallies.evaluations.items():
             if outcome is Outcome.ERROR:
                 log.error("rule_raised", rule=rule, service=service, events=n)
-
-    def _exposed(self) -> set[Partition]:
-        return {
-            (s.labels["topic"], int(s.labels["partition"])) for s in next(iter(self._metrics.lag.collect())).samples
-        }
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Find where to begin; a position that the log no longer has is a recorded gap, never a silent reset."""

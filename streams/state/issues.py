@@ -7,6 +7,7 @@ how far each source has come, and the next offset. Not thread-safe.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -97,9 +98,7 @@ class IssueKeeper:
             for issue in self.issues.pop(partition, {}).values():
                 self._hide(issue)
             self.progress.pop(partition, None)
-            for labels in _samples(self._metrics.watermark):
-                if labels["partition"] == str(partition):
-                    self._metrics.watermark.remove(str(partition))
+            _drop(self._metrics.watermark, (str(partition),))
 
     def hide(self, partitions: Iterable[int]) -> None:
         """Remove the gauges of partitions that may move away; `load` brings back those that stay."""
@@ -219,12 +218,8 @@ class IssueKeeper:
 
 
 def _drop(gauge: Any, labels: tuple[str, ...]) -> None:
-    if any(tuple(found[name] for name in gauge._labelnames) == labels for found in _samples(gauge)):  # noqa: SLF001
+    with suppress(KeyError):
         gauge.remove(*labels)
-
-
-def _samples(gauge: Any) -> list[dict[str, str]]:
-    return [sample.labels for family in gauge.collect() for sample in family.samples]
 
 
 _SANDBOX: Stage = "sandbox"

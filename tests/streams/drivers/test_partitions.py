@@ -203,3 +203,16 @@ async def test_a_failure_while_finding_the_start_never_leaves_a_partition_unwatc
         run.cancel()
     with pytest.raises((KafkaError, asyncio.CancelledError)):
         await run
+
+
+async def test_results_refused_while_partitions_are_taken_away_end_the_process(monkeypatch):
+    # aiokafka logs what a listener raises and goes on.
+    rig = Rig(monkeypatch, records(["LBL001"]), committed={FIRST: 0}, hold=True)
+    await rig.start()
+    await rig.step()
+    rig.producer.refuse(KafkaTimeoutError())
+    await rig.consumer.rebalance([])
+    assert rig.driver.evaluator.sources == {}
+    with pytest.raises(KafkaTimeoutError):
+        await rig.step()
+    assert rig.committed() == 0
