@@ -29,7 +29,7 @@ Deviation = tuple[Rule, Result]
 class Plan:
     """What happens to every event of one service, event type, legal era and set of guard values. Compared by identity."""
 
-    __slots__ = ("calls", "group", "inconclusive", "not_applicable", "on")
+    __slots__ = ("calls", "group", "inconclusive", "keys", "not_applicable", "on", "outcome_keys")
 
     def __init__(
         self,
@@ -49,6 +49,14 @@ class Plan:
         """Rules that cannot be decided for this group: a guard is unknown, a fact is not ready, the time is not trusted."""
         self.not_applicable = tuple(not_applicable)
         """Rules excluded by a guard or not yet in force."""
+        self.keys = tuple((rule, (group.tenant, rule.id, group.label)) for _, rule in self.calls)
+        """Called rules with tenant, rule id and service: what a sum is kept for."""
+        self.outcome_keys = (
+            *((group.label, rule.id, Outcome.PASS) for _, rule in self.calls),
+            *((group.label, rule.id, Outcome.INCONCLUSIVE) for rule, _ in self.inconclusive),
+            *((group.label, rule.id, Outcome.NOT_APPLICABLE) for rule in self.not_applicable),
+        )
+        """Service, rule id and outcome of every rule, for an event that no called rule deviates on."""
 
     def outcomes(self, deviations: Iterable[Deviation]) -> dict[str, Result]:
         """Return rule id to result for one event, in the order of the ids."""

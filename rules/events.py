@@ -8,7 +8,10 @@ Field groups follow the catalogue of duties (labelling, moderation, personal inf
 
 from __future__ import annotations
 
+import re
+from binascii import unhexlify
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,15 +24,25 @@ PersonKey = Annotated[
         min_length=67,
         max_length=82,
         description="A person as `k<keyid>:` and HMAC-SHA256 in hex, one key per controller and legal year; other forms are refused",
-        # In the schema only: checking the pattern while decoding costs 0.4 us an event, `is_person_key` 0.1 us.
+        # In the schema only: checking the pattern while decoding costs 0.4 us an event, `is_person_key` 0.2 us.
         extra_json_schema={"pattern": PERSON_KEY_PATTERN},
     ),
 ]
 
 
+_is_key_head = lru_cache(maxsize=1024)(
+    re.compile("k[a-z0-9]{1,16}:").fullmatch
+)  # one for each controller and legal year
+
+
 def is_person_key(text: str) -> bool:
-    """Tell whether a text of 67 to 82 characters has the form of a person's keyed hash: `k`, key id, colon, 64 small ASCII letters and digits."""
-    return text[0] == "k" and text[-65] == ":" and text.isascii() and text.islower() and text[-64:].isalnum()
+    """Tell whether a text has the form of a person's keyed hash: `k`, key id, colon, 64 hex digits in small letters."""
+    digest = text[-64:]
+    try:
+        unhexlify(digest)
+    except ValueError:
+        return False
+    return len(digest) == 64 and digest.lower() == digest and _is_key_head(text[:-64]) is not None
 
 
 TimeMs = Annotated[int, Meta(ge=0, lt=2**53, description="Epoch milliseconds, UTC")]

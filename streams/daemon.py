@@ -199,6 +199,9 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
             # What stands now stands for good: the collector need not look at it again and again.
             gc.collect()
             gc.freeze()
+            # Records and events die by reference counts. With the default of 700 every batch of records is looked at twice
+            # while it lives, 2.5 % of the process' time.
+            gc.set_threshold(50_000, 20, 100)
             await _first_of(driver.run(stop), feeding, watching)
         finally:
             starting.cancel()

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from hegui.rules.core import Outcome, Rule
+from hegui.rules.engine import Plan
 from hegui.rules.policy import OTHER, Policy
 
 _EVALUATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
@@ -162,14 +163,35 @@ class Tallies:
 
     def __init__(self) -> None:
         self.events: dict[tuple[str, str], int] = {}
-        self.evaluations: dict[tuple[str, str, Outcome], int] = {}
+        self.plans: dict[Plan, int] = {}
+        """Events of each plan, not yet spread over its rules."""
+        self._evaluations: dict[tuple[str, str, Outcome], int] = {}
         self.last_event_ms: dict[str, int] = {}
         self.dead_letters: dict[tuple[str, str], int] = {}
+
+    def deviated(self, service: str, rule: str, outcome: Outcome, events: int) -> None:
+        """Count events of a plan, which are counted as passes of its rules, with another outcome of one rule."""
+        counts = self._evaluations
+        counts[service, rule, outcome] = counts.get((service, rule, outcome), 0) + events
+        counts[service, rule, Outcome.PASS] = counts.get((service, rule, Outcome.PASS), 0) - events
+
+    @property
+    def evaluations(self) -> dict[tuple[str, str, Outcome], int]:
+        """Service, rule id and outcome to events."""
+        counts = self._evaluations
+        for plan, events in self.plans.items():
+            for key in plan.outcome_keys:
+                counts[key] = counts.get(key, 0) + events
+        self.plans.clear()
+        for key in [key for key, n in counts.items() if not n]:  # every event deviated
+            del counts[key]
+        return counts
 
     def clear(self) -> None:
         """Forget all counts; the latest event times stay."""
         self.events.clear()
-        self.evaluations.clear()
+        self.plans.clear()
+        self._evaluations.clear()
         self.dead_letters.clear()
 
 

@@ -137,13 +137,17 @@ class Source:
             if not new:
                 continue
             cell.sent = cell.count
-            group = plan.group
+            last_ms = cell.last_ms
+            if not cell.deviations:  # nearly all plans of a block
+                for _, key in plan.keys:
+                    if last_ms > passed.get(key, -1):
+                        passed[key] = last_ms
+                continue
             deviated: dict[Rule, int] = {}
             for (rule, _), n in cell.deviations.items():
                 deviated[rule] = deviated.get(rule, 0) + n
-            for _, rule in plan.calls:
+            for rule, key in plan.keys:
                 if new > deviated.get(rule, 0) - cell.sent_deviations.get(rule, 0):
-                    key = (group.tenant, rule.id, group.label)
                     passed[key] = max(passed.get(key, 0), cell.last_pass_ms(rule))
             cell.sent_deviations = deviated
         changed = {key for key, found in self._failures.items() if found.changed}
@@ -178,28 +182,12 @@ class Source:
             stream = (stream_of[plan.on], service)
             tallies.events[stream] = tallies.events.get(stream, 0) + new
             tallies.last_event_ms[service] = max(tallies.last_event_ms.get(service, 0), cell.last_ms)
-            evaluations = tallies.evaluations
-            deviated: dict[Rule, int] = {}
+            tallies.plans[plan] = tallies.plans.get(plan, 0) + new
             for (rule, outcome), n in cell.deviations.items():
-                fresh = n - cell.tallied_deviations.get((rule, outcome), 0)
-                if fresh:
-                    deviated[rule] = deviated.get(rule, 0) + fresh
-                    key = (service, rule.id, outcome)
-                    evaluations[key] = evaluations.get(key, 0) + fresh
-            cell.tallied_deviations = dict(cell.deviations)
-            for rule, outcome, n in _spread(plan, new, deviated):
-                key = (service, rule.id, outcome)
-                evaluations[key] = evaluations.get(key, 0) + n
-
-
-def _spread(plan: Plan, new: int, deviated: dict[Rule, int]) -> Iterator[tuple[Rule, Outcome, int]]:
-    for _, rule in plan.calls:
-        if (passes := new - deviated.get(rule, 0)) > 0:
-            yield rule, Outcome.PASS, passes
-    for rule, _ in plan.inconclusive:
-        yield rule, Outcome.INCONCLUSIVE, new
-    for rule in plan.not_applicable:
-        yield rule, Outcome.NOT_APPLICABLE, new
+                if fresh := n - cell.tallied_deviations.get((rule, outcome), 0):
+                    tallies.deviated(service, rule.id, outcome, fresh)
+            if cell.deviations:
+                cell.tallied_deviations = dict(cell.deviations)
 
 
 def observations(

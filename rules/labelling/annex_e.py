@@ -57,15 +57,16 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def parse(text: str) -> Parsed:
     """Return what is wrong with a site's text, and its values. Accepts the bare object and the wrapper `{"AIGC": {...}}`."""
-    # The common case in 0.8 us instead of 10: 28 quotation marks around the seven required keys and their values leave none
-    # for a second or an unknown key, and a text of printable ASCII without spaces has no value with other characters.
-    if text.count('"') == 28 and text.isascii() and text.isprintable() and " " not in text and "\\" not in text:
+    # The common case in 0.7 us instead of 10: 28 quotation marks around the seven required keys and their values leave none
+    # for a second or an unknown key, and ASCII without space, DEL and escapes has no value with other characters (JSON
+    # admits no bare control characters in a string).
+    if text.count('"') == 28 and text.isascii() and " " not in text and "\\" not in text and "\x7f" not in text:
         try:
             value = _quick.decode(text)
         except msgspec.DecodeError:
             return _parse_carefully(text)
         if value.Label and value.ContentProducer and value.ProduceID:
-            return Parsed(None, label=value.Label, producer=value.ContentProducer)
+            return Parsed(None, False, value.Label, value.ContentProducer)
     return _parse_carefully(text)
 
 
@@ -120,6 +121,8 @@ def labels(implicit: ImplicitLabel | None) -> list[Parsed] | None:
         return None
     known, parsed = _last
     if known is not implicit:
-        parsed = [parse(site.value) for site in implicit.sites]
+        sites = implicit.sites
+        # One site is the rule; a comprehension costs 0.15 us more.
+        parsed = [parse(sites[0].value)] if len(sites) == 1 else [parse(site.value) for site in sites]
         _last = (implicit, parsed)
     return parsed
