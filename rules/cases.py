@@ -13,17 +13,33 @@ import msgspec
 from hegui.rules.core import Case, Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import (
+    ContentCheck,
     Event,
     ExplicitLabel,
     GenerationEvent,
     ImplicitLabel,
     IngestEvent,
     LabelSite,
+    Likeness,
+    Media,
     ModelReference,
     Moderation,
 )
-from hegui.rules.facts import Filing, OptOut, Snapshot, loaded
-from hegui.rules.policy import Entity, ModelFiling, Policy, Service
+from hegui.rules.facts import Filing, Notice, OptOut, Snapshot, loaded
+from hegui.rules.policy import (
+    Entity,
+    ModelFiling,
+    ModelTest,
+    PassRate,
+    Policy,
+    RightsProtection,
+    SafetyAssessment,
+    SafetyAssets,
+    Service,
+    TrainingSwitch,
+    UserAgreement,
+    ZoneList,
+)
 
 BASE_AT = "2026-08-01T12:00:00+08:00"
 BASE_AT_MS = 1_785_556_800_000
@@ -42,9 +58,19 @@ BASE_GENERATION = GenerationEvent(
     modality="image",
     delivery="download",
     deep_synthesis_category=3,
-    explicit_label=ExplicitLabel(present=True, text="人工智能生成", in_file=True),
+    explicit_label=ExplicitLabel(
+        present=True, text="人工智能生成", in_file=True, form="text", position="corner", height_px=40
+    ),
     implicit_label=ImplicitLabel(container=True, sites=(LabelSite("xmp", GOOD_LABEL),)),
-    moderation=Moderation(verdict="allow", decided_at_ms=BASE_AT_MS - 50, engine_version="1.0", action="delivered"),
+    moderation=Moderation(
+        verdict="allow",
+        decided_at_ms=BASE_AT_MS - 50,
+        engine_version="1.0",
+        action="delivered",
+        input_verdict="allow",
+        risk_codes=(),
+        minor_risk_classes=(),
+    ),
     delivered_at_ms=BASE_AT_MS,
     model=ModelReference(id="model-a", version="1", hosting_region="cn-north-1"),
     prompt_personal_information=False,
@@ -54,6 +80,13 @@ BASE_GENERATION = GenerationEvent(
     train_use=False,
     log_region="cn-north-1",
     authorship_claimed=False,
+    media=Media(mime_type="image/png", width_px=1024, height_px=768),
+    log_retain_until_ms=BASE_AT_MS + 200 * 86_400_000,
+    likeness=Likeness(kind="none"),
+    age_band="adult",
+    persona="other",
+    crisis_signal=False,
+    work_hits=(),
 )
 
 BASE_INGEST = IngestEvent(
@@ -66,7 +99,29 @@ BASE_INGEST = IngestEvent(
     personal_information=False,
     data_class="general",
     storage_region="cn-north-1",
+    dataset_version="1",
+    assessment_reference="assessment-1",
+    assessed_at_ms=BASE_AT_MS - 86_400_000,
+    legally_blocked=False,
+    content_check=ContentCheck(illegal=False, filtered=False, engine_version="1.0", risk_codes=()),
+    protected_work=False,
+    rights_information_removed=False,
+    sensitive_personal_information=False,
+    minor_under_14=False,
+    biometric="none",
+    ai_generated=False,
 )
+
+_STARTED = datetime.fromisoformat("2023-09-01T00:00:00+08:00")
+_PROTECTION = RightsProtection(
+    policy_document="rights-1",
+    officer="rights officer",
+    complaint_channel="complaints-1",
+    agreement_clause=True,
+    keyword_filter_document="filter-1",
+    user_warning_document="warning-1",
+)
+_PASSED = PassRate(tested=1000, passed=950)
 
 BASE_POLICY = Policy(
     version="cases",
@@ -78,15 +133,60 @@ BASE_POLICY = Policy(
             role="generator",
             entity="company",
             provider_code="001191440300708461136T1XGW3",
+            models=("model-a",),
+            region="cn-north-1",
+            companion=False,
+            public_opinion=True,
+            filing_number="Beijing-0001",
+            filing_displayed=True,
+            algorithm_filing_number="Algorithm-0001",
+            safety_assessments=(
+                SafetyAssessment(reference="safety-1", model="model-a", model_version="1", valid_from=_STARTED),
+            ),
+            safety_assets=SafetyAssets(
+                keywords=10_000,
+                test_questions=2_000,
+                refusal_questions=500,
+                non_refusal_questions=500,
+                fewest_keywords_a1=200,
+                fewest_keywords_a2=100,
+                fewest_questions_a1_a2=50,
+                fewest_questions_others=20,
+            ),
+            agreement=UserAgreement(
+                version="2026-01", valid_from=_STARTED, describes_labels=True, states_labelling_duty=True
+            ),
+            labels_changed=_STARTED,
+            label_function_offered=True,
+            declaration_offered=True,
+            limits_notice_shown=True,
+            accuracy_measures_document="accuracy-1",
+            training_switch=TrainingSwitch(offered=True, clicks=2),
+            rights_protection=_PROTECTION,
         ),
-        Service(name="pipeline", team="data", public_cn=False, entity="company"),
+        Service(
+            name="pipeline",
+            team="data",
+            public_cn=False,
+            entity="company",
+            eu_facing=False,
+            rights_protection=_PROTECTION,
+        ),
     ),
     entities=(Entity(name="company", critical_infrastructure=False, many_persons=False),),
-    filings=(
-        ModelFiling(
-            model="model-a", number="Beijing-0001", valid_from=datetime.fromisoformat("2023-09-01T00:00:00+08:00")
+    filings=(ModelFiling(model="model-a", number="Beijing-0001", valid_from=_STARTED),),
+    model_tests=(
+        ModelTest(
+            model="model-a",
+            model_version="1",
+            human=_PASSED,
+            keywords=_PASSED,
+            classifier=_PASSED,
+            should_refuse=PassRate(tested=300, passed=295),
+            should_not_refuse=PassRate(tested=300, passed=5),
         ),
     ),
+    zone_lists=(ZoneList(zone="shanghai-lingang", version="2025"),),
 )
 
 BASES: dict[type, Event] = {GenerationEvent: BASE_GENERATION, IngestEvent: BASE_INGEST}
@@ -100,13 +200,14 @@ def case_event(rule: Rule, case: Case) -> Event:
 def case_snapshot(case: Case) -> Snapshot:
     """Return the facts of a case.
 
-    `given` may hold `optouts` and `filings` (None: not connected), `registered` (filings of the policy), changes of
+    `given` may hold `optouts`, `filings` and `notices` (None: not connected), `registered` (filings of the policy), changes of
     `company`, `svc` and `pipeline`, and fields of the policy.
     """
     given: dict[str, Any] = dict(case.given)
     registered: tuple[ModelFiling, ...] = given.pop("registered", BASE_POLICY.filings)
     optouts: tuple[OptOut, ...] | None = given.pop("optouts", ())
     filings: tuple[Filing, ...] | None = given.pop("filings", ())
+    notices: tuple[Notice, ...] | None = given.pop("notices", ())
     company: dict[str, Any] = given.pop("company", {})
     changed = {name: given.pop(name, {}) for name in ("svc", "pipeline")}
     policy = msgspec.structs.replace(
@@ -120,6 +221,7 @@ def case_snapshot(case: Case) -> Snapshot:
         policy,
         None if optouts is None else loaded(optouts),
         None if filings is None else loaded(filings),
+        None if notices is None else loaded(notices),
     )
 
 
@@ -128,7 +230,8 @@ def judge_case(rule: Rule, case: Case) -> Result:
     engine = Engine([rule], case_snapshot(case))
     event = case_event(rule, case)
     at_ms = round(datetime.fromisoformat(case.at or BASE_AT).timestamp() * 1000)
-    plan, deviations = engine.evaluate(engine.group("default", event.service), event, at_ms)
+    group = engine.group("default", event.service)
+    plan, deviations = engine.evaluate(group, event, at_ms, trusted=case.trusted)
     return plan.outcomes(deviations or ())[rule.id]
 
 

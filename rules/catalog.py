@@ -20,6 +20,12 @@ FAMILIES: dict[str, str] = {
     "moderation": "MOD",
     "filing": "FIL",
     "authorship": "AUT",
+    "copyright": "CPR",
+    "likeness": "LIK",
+    "minors": "MIN",
+    "companion": "CMP",
+    "log_retention": "LOG",
+    "contract": "EVT",
 }
 """Family (folder) to the prefix of its rule ids."""
 

@@ -23,10 +23,11 @@ from hegui.rules.law import Clause
 
 if TYPE_CHECKING:
     from hegui.rules.facts import Facts
+    from hegui.rules.policy import Service
 
 Severity = Literal["critical", "high", "medium", "low"]
 Stage = Literal["sandbox", "stable", "deprecated"]
-FactName = Literal["optouts", "filings"]
+FactName = Literal["optouts", "filings", "notices"]
 
 
 class Outcome(StrEnum):
@@ -72,7 +73,8 @@ def inconclusive(*missing: str) -> Result:
 class Case(msgspec.Struct, frozen=True):
     """One example of a rule: `changes` are field differences from the base event of the rule's event type.
 
-    `at` is the event's time (ISO 8601 with offset); `given` replaces parts of the base facts (see `rules.cases`).
+    `at` is the event's time (ISO 8601 with offset); `given` replaces parts of the base facts (see `rules.cases`); `trusted` is
+    whether that time agrees with the broker's.
     """
 
     name: str
@@ -80,11 +82,14 @@ class Case(msgspec.Struct, frozen=True):
     changes: dict[str, Any]
     at: str | None = None
     given: dict[str, Any] = {}
+    trusted: bool = True
 
 
 def _case(outcome: Outcome) -> Callable[..., Case]:
-    def make(name: str, /, at: str | None = None, given: dict[str, Any] | None = None, **changes: Any) -> Case:
-        return Case(name, outcome, changes, at, given or {})
+    def make(
+        name: str, /, at: str | None = None, given: dict[str, Any] | None = None, trusted: bool = True, **changes: Any
+    ) -> Case:
+        return Case(name, outcome, changes, at, given or {}, trusted)
 
     return make
 
@@ -95,6 +100,21 @@ skips = _case(Outcome.NOT_APPLICABLE)
 unclear = _case(Outcome.INCONCLUSIVE)
 
 Check = Callable[[Any, "Facts"], Result]
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """What many events have in common: all that a rule needs which asks for the service and not for the single event.
+
+    Such a rule (`of=Situation`) is judged once for all events of the same service, guard values and legal era. It may compare
+    the event's time with moments that the policy names, and with nothing else.
+    """
+
+    service: Service | None
+    """The registry's entry of the service; None when the registry does not know it."""
+    guards: Mapping[str, object]
+    """Guard name to value (`rules.guards`); None is unknown."""
+    time_trusted: bool
+    """Whether the event's time agrees with the broker's."""
 
 
 @cache
@@ -129,6 +149,8 @@ class Rule:
     check: Check
     doc: str
     in_force_from_ms: int = field(default=0)
+    of: type | None = None
+    any_time: bool = False
     _clause_ids: dict[int, tuple[str, ...]] = field(default_factory=dict, repr=False, init=False)
 
     def with_policy(self, severity: Severity | None, stage: Stage | None) -> Rule:
@@ -168,6 +190,8 @@ def rule(
     when: Mapping[str, frozenset[object] | set[object]] | None = None,
     needs: tuple[FactName, ...] = (),
     waivable: bool = True,
+    of: type | None = None,
+    any_time: bool = False,
 ) -> Callable[[Check], Rule]:
     """Make a `Rule` of a pure function.
 
@@ -183,6 +207,8 @@ def rule(
             them, so an event meets only the rules that can apply. An unknown guard makes the rule inconclusive.
         needs: fact tables without which the rule cannot decide.
         waivable: whether the deployer may waive it.
+        of: what the function gets. The event when absent; `Situation` for a rule that asks for the service only.
+        any_time: judge events whatever their time, and even one that does not agree with the broker's.
 
     Raises:
         RuleError: the rule is incomplete; the sentence says what to do.
@@ -215,6 +241,11 @@ def rule(
                 "needs a docstring with a first line, `Why:` and `When it fires:`",
             ),
             (all(n in get_args(FactName) for n in needs), f"needs= knows only {', '.join(get_args(FactName))}"),
+            (of in (None, Situation), "of= is Situation or absent"),
+            (
+                of is None or not needs,
+                "judges a situation and needs facts, which change while it lasts; let it judge the event",
+            ),
         ]
         for holds, sentence in wanted:
             if not holds:
@@ -237,6 +268,8 @@ def rule(
             check=check,
             doc=doc,
             in_force_from_ms=min(clause.in_force_from_ms for clause in basis),
+            of=of,
+            any_time=any_time,
         )
 
     return make

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hegui.rules.core import NOT_APPLICABLE, PASS, Check, Outcome, Result, Rule, folder_sha256, inconclusive
+from hegui.rules.core import NOT_APPLICABLE, PASS, Check, Outcome, Result, Rule, Situation, folder_sha256, inconclusive
 from hegui.rules.events import Event
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts, FactStatus, Snapshot
@@ -23,13 +24,13 @@ from hegui.rules.guards import GUARDS
 from hegui.rules.policy import OTHER, Service, Waiver
 
 Deviation = tuple[Rule, Result]
-"""A rule of the plan that was called and did not pass."""
+"""A rule of the plan that was judged and did not pass."""
 
 
 class Plan:
     """What happens to every event of one service, event type, legal era and set of guard values. Compared by identity."""
 
-    __slots__ = ("calls", "group", "inconclusive", "keys", "not_applicable", "on", "outcome_keys")
+    __slots__ = ("calls", "group", "inconclusive", "keys", "not_applicable", "on", "outcome_keys", "settled")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Plan:
         calls: Sequence[tuple[Check, Rule]],
         unclear: Sequence[tuple[Rule, Result]],
         not_applicable: Sequence[Rule],
+        settled: Sequence[tuple[Rule, Result]],
     ) -> None:
         self.group = group
         """The service."""
@@ -49,18 +51,21 @@ class Plan:
         """Rules that cannot be decided for this group: a guard is unknown, a fact is not ready, the time is not trusted."""
         self.not_applicable = tuple(not_applicable)
         """Rules excluded by a guard or not yet in force."""
-        self.keys = tuple((rule, (group.tenant, rule.id, group.label)) for _, rule in self.calls)
-        """Called rules with tenant, rule id and service: what a sum is kept for."""
+        self.settled = tuple((rule, result) for rule, result in settled if result is not PASS)
+        """Rules that judge the plan's situation and did not pass: every event of the plan deviates by them."""
+        judged = (*(rule for _, rule in calls), *(rule for rule, _ in settled))
+        self.keys = tuple((rule, (group.tenant, rule.id, group.label)) for rule in judged)
+        """Judged rules with tenant, rule id and service: what a sum is kept for."""
         self.outcome_keys = (
-            *((group.label, rule.id, Outcome.PASS) for _, rule in self.calls),
+            *((group.label, rule.id, Outcome.PASS) for rule in judged),
             *((group.label, rule.id, Outcome.INCONCLUSIVE) for rule, _ in self.inconclusive),
             *((group.label, rule.id, Outcome.NOT_APPLICABLE) for rule in self.not_applicable),
         )
-        """Service, rule id and outcome of every rule, for an event that no called rule deviates on."""
+        """Service, rule id and outcome of every rule, for an event that no judged rule deviates on."""
 
     def outcomes(self, deviations: Iterable[Deviation]) -> dict[str, Result]:
         """Return rule id to result for one event, in the order of the ids."""
-        results = {rule.id: PASS for _, rule in self.calls}
+        results = {rule.id: PASS for rule, _ in self.keys}
         results.update({rule.id: NOT_APPLICABLE for rule in self.not_applicable})
         results.update({rule.id: result for rule, result in self.inconclusive})
         results.update({rule.id: result for rule, result in deviations})
@@ -70,22 +75,22 @@ class Plan:
 class Group:
     """The service of an event as the engine sees it; one object per service of the policy, and one for all others."""
 
-    __slots__ = ("keys", "label", "latest", "plans", "service", "tenant")
+    __slots__ = ("label", "plans", "service", "tenant")
 
     def __init__(self, tenant: str, label: str, service: Service | None) -> None:
         self.tenant = tenant
         self.label = label
         self.service = service
-        # What the event itself claims of the service counts, and makes plans, only where the policy does not know it.
-        self.keys = {on: guards.event_key(claims=service is None) for on, guards in GUARDS.items()}
-        self.plans: dict[tuple[type, int], dict[object, Plan]] = {}
-        """Event type and legal era to guard key to plan."""
-        self.latest: dict[type, dict[object, Plan]] = {on: {} for on in GUARDS}
-        """The same for the present era, which nearly all events belong to."""
+        self.plans: dict[type, dict[int, dict[object, Plan]]] = {on: {} for on in GUARDS}
+        """Event type to era to guard key to plan."""
 
 
 UNTRUSTED = -1
 """Era of an event whose time cannot be trusted: which law was in force cannot be said."""
+
+
+MAX_PLANS = 20_000
+"""Plans kept for one group, event type and era. Sound producers need hundreds; odd values could make millions."""
 
 
 class Engine:
@@ -101,9 +106,11 @@ class Engine:
         self.rule_set = rule_set_hash(self.rules)
         self._status = snapshot.status()
         self._by_type: dict[type, tuple[Rule, ...]] = {on: tuple(r for r in self.rules if r.on is on) for on in GUARDS}
-        self._boundaries = sorted({rule.in_force_from_ms for rule in self.rules})
-        self._latest_boundary = self._boundaries[-1] if self._boundaries else 0
-        self._latest_era = len(self._boundaries)
+        # Within an era no law comes into force and nothing that the policy dates begins or ends.
+        law_days = {rule.in_force_from_ms for rule in self.rules}
+        self._boundaries = sorted(law_days | {_ms(moment) for moment in _instants(snapshot.policy)})
+        self._turn(self._boundaries[-1] if self._boundaries else 0)
+        self._keys = {on: guards.key for on, guards in GUARDS.items()}
         self._waivers = _index(snapshot.policy.waivers)
         self.known_groups = {key: Group(key[0], key[1], service) for key, service in snapshot.services.items()}
         self._others = {
@@ -142,17 +149,25 @@ class Engine:
             result and the others still run.
         """
         on = type(event)
-        if trusted and at_ms >= self._latest_boundary:
-            era = self._latest_era
-            plans = group.latest[on]
+        if trusted:
+            # Nearly all events are of the era of the last one.
+            if not self._era_from <= at_ms < self._era_to:
+                self._turn(at_ms)
+            era = self._era
         else:
-            era = bisect_right(self._boundaries, at_ms) if trusted else UNTRUSTED
-            plans = group.plans.setdefault((on, era), {})
-        key = group.keys[on](event)
+            era = UNTRUSTED
+        plans = group.plans[on].get(era)
+        if plans is None:
+            plans = group.plans[on][era] = {}
+        key = self._keys[on](event)
         plan = plans.get(key)
         if plan is None:
-            plan = plans[key] = self._plan(group, on, era, key)
+            if len(plans) >= MAX_PLANS:
+                plans.clear()
+            plan = plans[key] = self._plan(group, on, era, key, at_ms)
         deviations: list[Deviation] | None = None
+        if plan.settled:
+            deviations = [(rule, self._waived(rule, group, at_ms, result)) for rule, result in plan.settled]
         if plan.calls:
             facts = Facts(self.snapshot, at_ms, group.tenant, group.service)
             for check, rule in plan.calls:
@@ -162,8 +177,7 @@ class Engine:
                         continue
                     outcome = result.outcome
                 except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others must still run
-                    outcome = Outcome.ERROR
-                    result = Result(outcome, "the rule raised " + type(error).__name__)
+                    outcome, result = Outcome.ERROR, _raised(error)
                 if outcome is Outcome.FAIL:
                     result = self._waived(rule, group, at_ms, result)
                 if deviations is None:
@@ -171,14 +185,23 @@ class Engine:
                 deviations.append((rule, result))
         return plan, deviations
 
-    def _plan(self, group: Group, on: type, era: int, key: object) -> Plan:
+    def _turn(self, at_ms: int) -> None:
+        """Make the era of `at_ms` the present one."""
+        era = bisect_right(self._boundaries, at_ms)
+        self._era = era
+        self._era_from = self._boundaries[era - 1] if era > 0 else -(2**63)
+        self._era_to = self._boundaries[era] if era < len(self._boundaries) else 2**63
+
+    def _plan(self, group: Group, on: type, era: int, key: tuple[object, ...], at_ms: int) -> Plan:
         values = GUARDS[on].values_of(group.service, key)
+        situation = Situation(group.service, values, era != UNTRUSTED)
         calls: list[tuple[Check, Rule]] = []
         unclear: list[tuple[Rule, Result]] = []
         excluded: list[Rule] = []
+        settled: list[tuple[Rule, Result]] = []
         in_force_at = self._boundaries[era - 1] if era > 0 else -1
         for rule in self._by_type[on]:
-            if era != UNTRUSTED and rule.in_force_from_ms > in_force_at:
+            if not rule.any_time and era != UNTRUSTED and rule.in_force_from_ms > in_force_at:
                 excluded.append(rule)
                 continue
             unknown = [guard for guard in rule.when if values[guard] is None]
@@ -186,25 +209,62 @@ class Engine:
                 excluded.append(rule)
             elif unknown:
                 unclear.append((rule, inconclusive(*map(Code, unknown))))
-            elif era == UNTRUSTED:
+            elif era == UNTRUSTED and not rule.any_time:
                 unclear.append((rule, inconclusive("a time that agrees with the broker's")))
             elif missing := [name for name in rule.needs if self._status[name] is not FactStatus.READY]:
                 unclear.append((rule, inconclusive(*(f"the facts {name} ({self._status[name]})" for name in missing))))
-            else:
+            elif rule.of is not Situation:
                 calls.append((rule.check, rule))
-        return Plan(group, on, calls, unclear, excluded)
+            else:
+                result = self._settle(rule, situation, Facts(self.snapshot, at_ms, group.tenant, group.service))
+                if result.outcome is Outcome.INCONCLUSIVE:
+                    unclear.append((rule, result))
+                elif result.outcome is Outcome.NOT_APPLICABLE:
+                    excluded.append(rule)
+                else:
+                    settled.append((rule, result))
+        return Plan(group, on, calls, unclear, excluded, settled)
+
+    @staticmethod
+    def _settle(rule: Rule, situation: Situation, facts: Facts) -> Result:
+        try:
+            return rule.check(situation, facts)
+        except Exception as error:  # noqa: BLE001 - as in evaluate
+            return _raised(error)
 
     def _waived(self, rule: Rule, group: Group, at_ms: int, result: Result) -> Result:
+        if result.outcome is not Outcome.FAIL:
+            return result
         for waiver, start_ms, end_ms in self._waivers.get((rule.id, group.tenant, group.label), ()):
             if rule.waivable and start_ms <= at_ms < end_ms:
                 return msgspec.structs.replace(result, outcome=Outcome.WAIVED, waiver=waiver.id)
         return result
 
 
+def _raised(error: Exception) -> Result:
+    return Result(Outcome.ERROR, "the rule raised " + type(error).__name__)
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _instants(part: object) -> Iterator[datetime]:
+    """Iterate over the moments that a policy names, at any depth."""
+    if isinstance(part, datetime):
+        yield part
+    elif isinstance(part, msgspec.Struct):
+        for name in part.__struct_fields__:
+            yield from _instants(getattr(part, name))
+    elif isinstance(part, tuple):
+        for item in part:
+            yield from _instants(item)
+
+
 def _index(waivers: Iterable[Waiver]) -> Mapping[tuple[str, str, str], list[tuple[Waiver, int, int]]]:
     index: dict[tuple[str, str, str], list[tuple[Waiver, int, int]]] = {}
     for waiver in waivers:
-        interval = (waiver, round(waiver.valid_from.timestamp() * 1000), round(waiver.valid_to.timestamp() * 1000))
+        interval = (waiver, _ms(waiver.valid_from), _ms(waiver.valid_to))
         index.setdefault((waiver.rule, waiver.tenant, waiver.service), []).append(interval)
     return index
 

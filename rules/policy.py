@@ -6,89 +6,38 @@ The policy is the authority for what a service is. Loading it from YAML is `stre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from hegui.rules.core import Severity, Stage
-from hegui.rules.events import Mechanism, Role
-
-OTHER = "other"
-"""Name that stands for every service and tenant that the policy does not list: labels and keys stay finite."""
-
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}(?![\s\S])")]
-Instant = Annotated[datetime, Meta(tz=True)]
+from hegui.rules.registry import (
+    OTHER,
+    Entity,
+    ExportMechanism,
+    Instant,
+    ModelFiling,
+    ModelTest,
+    Name,
+    Part,
+    PassRate,
+    RightsProtection,
+    SafetyAssessment,
+    SafetyAssets,
+    Service,
+    TrainingSwitch,
+    UserAgreement,
+    ZoneList,
+)
 
 
 class PolicyError(ValueError):
     """The policy contradicts itself; the sentence names key, value and remedy."""
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class Service(_Part, frozen=True):
-    """An AI service or a training pipeline."""
-
-    name: Name
-    """As events name it."""
-    team: str
-    """The owning team: told to the person on call."""
-    tenant: Name = "default"
-    """The tenant it belongs to."""
-    public_cn: bool | None = None
-    """Offered to the public in the mainland (Interim Measures art. 2)."""
-    role: Role = "generator"
-    """Makes content, or spreads it."""
-    entity: Name | None = None
-    """The legal entity that runs it."""
-    provider_code: Annotated[str, Meta(pattern=r"^[0-9A-Z]{27}(?![\s\S])")] | None = None
-    """Its 27-character provider code, as registered."""
-
-
-class ExportMechanism(_Part, frozen=True):
-    """A passed security assessment, a filed standard contract or a certificate, with its validity."""
-
-    kind: Mechanism
-    """Which of the three."""
-    reference: str
-    """Its number."""
-    valid_from: Instant
-    """From when it holds."""
-    valid_to: Instant
-    """Until when (assessment results and certificates: three years)."""
-
-
-class Entity(_Part, frozen=True):
-    """A legal entity."""
-
-    name: Name
-    """As services and exports name it."""
-    critical_infrastructure: bool | None = None
-    """Operator of critical information infrastructure (CIIO)."""
-    many_persons: bool | None = None
-    """Processes personal information of as many persons as the authority's number for storage at home (PIPL art. 40)."""
-    export_mechanisms: tuple[ExportMechanism, ...] = ()
-    """What it holds for providing personal information abroad."""
-
-
-class ModelFiling(_Part, frozen=True):
-    """A model's filing or registration. Interim Measures art. 17."""
-
-    model: Name
-    """The model's id as events name it."""
-    number: str
-    """Filing number (备案) or registration number (上线编号)."""
-    valid_from: Instant
-    """From when."""
-    valid_to: Instant | None = None
-    """Until when, if withdrawn."""
-
-
-class Waiver(_Part, frozen=True):
+class Waiver(Part, frozen=True):
     """A decision to accept failures of one rule for a time. The result stays on record as `waived`."""
 
     id: Name
@@ -113,7 +62,7 @@ class Waiver(_Part, frozen=True):
     """The tenant."""
 
 
-class RuleOverride(_Part, frozen=True):
+class RuleOverride(Part, frozen=True):
     """The deployer's severity or stage of one rule."""
 
     severity: Severity | None = None
@@ -122,18 +71,18 @@ class RuleOverride(_Part, frozen=True):
     """Another stage."""
 
 
-class RuleSelection(_Part, frozen=True):
+class RuleSelection(Part, frozen=True):
     """Which rules are on. A selector is a rule id, a prefix of ids (`LBL`) or `ALL`."""
 
     select: tuple[str, ...] = ("ALL",)
     """Rules to take."""
     ignore: tuple[str, ...] = ()
     """Rules to leave out."""
-    override: dict[str, RuleOverride] = {}
+    override: dict[str, RuleOverride] = msgspec.field(default_factory=dict)
     """Rule id to severity or stage."""
 
 
-class Policy(_Part, frozen=True):
+class Policy(Part, frozen=True):
     """One version of the deployer's policy."""
 
     version: Name
@@ -146,6 +95,10 @@ class Policy(_Part, frozen=True):
     """Model filings and registrations."""
     waivers: tuple[Waiver, ...] = ()
     """Waivers."""
+    model_tests: tuple[ModelTest, ...] = ()
+    """Safety tests of models."""
+    zone_lists: tuple[ZoneList, ...] = ()
+    """Negative lists of free trade zones in force."""
     rules: RuleSelection = RuleSelection()
     """Which rules are on."""
     mainland_regions: tuple[str, ...] = ("cn",)
@@ -156,6 +109,18 @@ class Policy(_Part, frozen=True):
     """How long after a user's opt-out a use is still tolerated (the law gives no number)."""
     robots_max_age_hours: Annotated[int, Meta(ge=1)] = 24
     """How old a robots.txt may be at fetch time."""
+    similarity_percent: Annotated[int, Meta(ge=1, le=100)] = 90
+    """From which similarity to a protected work on an output counts as infringing (no court set a number)."""
+    notice_grace_hours: Annotated[int, Meta(ge=0)] = 72
+    """How long after a rights holder's notice a use is still tolerated (the law says "promptly")."""
+    evidence_grace_minutes: Annotated[int, Meta(ge=0)] = 5
+    """How long after the output the record of its creation may be closed."""
+    speech_rate_from: Annotated[int, Meta(ge=1)] = 120
+    """Slowest speech of a spoken label, characters a minute (GB 45438-2025 5.3, note)."""
+    speech_rate_to: Annotated[int, Meta(ge=1)] = 160
+    """Fastest speech of a spoken label, characters a minute."""
+    training_switch_clicks: Annotated[int, Meta(ge=1)] = 4
+    """Most clicks to the switch that turns training on inputs off."""
     max_waiver_days: Annotated[int, Meta(ge=1, le=366)] = 366
     """Longest waiver."""
 
@@ -242,3 +207,28 @@ def _unique(key: str, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise PolicyError(f"{key}: {name!r} stands twice; keep one")
+
+
+__all__ = [
+    "OTHER",
+    "Entity",
+    "ExportMechanism",
+    "Instant",
+    "ModelFiling",
+    "ModelTest",
+    "Name",
+    "PassRate",
+    "Policy",
+    "PolicyError",
+    "RightsProtection",
+    "RuleOverride",
+    "RuleSelection",
+    "SafetyAssessment",
+    "SafetyAssets",
+    "Service",
+    "TrainingSwitch",
+    "UserAgreement",
+    "Waiver",
+    "ZoneList",
+    "check_policy",
+]

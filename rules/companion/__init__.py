@@ -1,0 +1,1 @@
+"""Companion services (拟人化互动服务)."""

@@ -1,0 +1,1 @@
+"""Events that contradict the contract: no law, but nothing can be checked without it."""

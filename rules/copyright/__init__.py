@@ -1,0 +1,1 @@
+"""Outputs that resemble protected works (侵权风险)."""

@@ -1,0 +1,181 @@
+"""Fact tables: records of compacted topics as intervals, looked up as of an event's time.
+
+A table is `undeclared` (nobody configured it), `loading` or `ready`; anything but ready makes the rules that need it
+inconclusive. The tables are filled by `streams.facts_feed` between batches; rules only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from enum import StrEnum
+from typing import Annotated, Generic, Literal, Protocol, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from hegui.rules.hosts import normal_host
+from hegui.rules.values import TimeMs
+
+OptOutScheme = Literal["user", "domain", "content", "work", "holder"]
+NoticeScheme = Literal["work", "holder", "content", "fingerprint"]
+OptOutValue = Literal["allow", "deny"]
+
+
+class FactStatus(StrEnum):
+    """How far a fact table can be trusted."""
+
+    UNDECLARED = "undeclared"
+    LOADING = "loading"
+    READY = "ready"
+
+
+class OptOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One statement of a user or rights holder, the value of a record on the opt-outs topic."""
+
+    scheme: OptOutScheme
+    """What `subject` is: user key, domain, content hash, work id or rights holder."""
+    subject: Annotated[str, Meta(min_length=1, max_length=2048)]
+    """The key itself, in the form in which events carry it; domains in lower-case punycode."""
+    value: OptOutValue
+    """What is said."""
+    observed_at_ms: TimeMs
+    """From when it counts (not retroactive)."""
+    valid_to_ms: TimeMs | None = None
+    """Until when, if it was limited."""
+    category: Literal["train"] = "train"
+    """The use spoken of."""
+    source: str = "registry"
+    """Where it was said; statements of different sources are combined, later ones of one source replace earlier ones."""
+
+    def key(self) -> tuple[str, str]:
+        """Return the key under which events look it up."""
+        if self.scheme != "domain":
+            return (self.scheme, self.subject)
+        try:
+            return (self.scheme, normal_host(self.subject))
+        except UnicodeError:  # no event's host can equal it either
+            return (self.scheme, self.subject)
+
+    def interval(self) -> tuple[int, int | None]:
+        """Return from and to, epoch milliseconds."""
+        return (self.observed_at_ms, self.valid_to_ms)
+
+
+class Filing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A model's filing or registration, the value of a record on the filings topic. Interim Measures art. 17."""
+
+    model: str
+    """The model's id."""
+    number: str
+    """Filing or registration number."""
+    valid_from_ms: TimeMs
+    """From when."""
+    valid_to_ms: TimeMs | None = None
+    """Until when."""
+
+    def key(self) -> str:
+        """Return the key under which events look it up."""
+        return self.model
+
+    def interval(self) -> tuple[int, int | None]:
+        """Return from and to, epoch milliseconds."""
+        return (self.valid_from_ms, self.valid_to_ms)
+
+
+class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rights holder's valid notice, the value of a record on the notices topic. Interim Measures art. 15; Civil Code arts. 1195-1197."""
+
+    scheme: NoticeScheme
+    """What `subject` is: work id, rights holder, content hash or fingerprint."""
+    subject: Annotated[str, Meta(min_length=1, max_length=2048)]
+    """The key itself, in the form in which events carry it."""
+    received_at_ms: TimeMs
+    """When it arrived."""
+    resolved_at_ms: TimeMs | None = None
+    """When it was withdrawn or found without ground; one that was followed stays open."""
+    reference: str = ""
+    """Its number at the deployer's."""
+
+    def key(self) -> tuple[str, str]:
+        """Return the key under which events look it up."""
+        return (self.scheme, self.subject)
+
+    def interval(self) -> tuple[int, int | None]:
+        """Return from and to, epoch milliseconds."""
+        return (self.received_at_ms, self.resolved_at_ms)
+
+
+class Fact(Protocol):
+    """What a table needs of a record."""
+
+    def key(self) -> Hashable:
+        """Return the key under which events look it up."""
+        ...
+
+    def interval(self) -> tuple[int, int | None]:
+        """Return from and to, epoch milliseconds."""
+        ...
+
+
+FactRecord = TypeVar("FactRecord", bound=Fact)
+
+
+class FactTable(Generic[FactRecord]):
+    """Records of one fact topic, by the record's Kafka key (for replacement and tombstones) and by lookup key.
+
+    Not thread-safe: the feed and the judgement share one event loop. `positions` is the next offset per partition that
+    the table has not yet seen: it stands in every result.
+    """
+
+    def __init__(self, status: FactStatus = FactStatus.UNDECLARED) -> None:
+        self.status = status
+        self.positions: dict[int, int] = {}
+        self._by_record_key: dict[bytes, FactRecord] = {}
+        self._by_key: dict[Hashable, tuple[tuple[int, int | None, FactRecord], ...]] = {}
+
+    def put(self, record_key: bytes, record: FactRecord | None) -> None:
+        """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
+        old = self._by_record_key.pop(record_key, None)
+        if old is not None:
+            rest = tuple(entry for entry in self._by_key[old.key()] if entry[2] is not old)
+            if rest:
+                self._by_key[old.key()] = rest
+            else:
+                del self._by_key[old.key()]
+        if record is not None:
+            self._by_record_key[record_key] = record
+            key = record.key()
+            siblings = (*self._by_key.get(key, ()), (*record.interval(), record))
+            self._by_key[key] = tuple(sorted(siblings, key=lambda entry: entry[0]))
+
+    def at(self, key: Hashable, at_ms: int) -> tuple[FactRecord, ...]:
+        """Return the records of `key` whose interval holds `at_ms`, oldest first."""
+        records = self._by_key.get(key)
+        if records is None:
+            return ()
+        valid: tuple[FactRecord, ...] = ()
+        for start_ms, end_ms, record in records:
+            if start_ms <= at_ms and (end_ms is None or at_ms < end_ms):
+                valid = (*valid, record) if valid else (record,)
+        return valid
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._by_key
+
+    def first_at(self, key: Hashable, at_ms: int) -> FactRecord | None:
+        """Return the oldest record of `key` whose interval holds `at_ms`, or None."""
+        for start_ms, end_ms, record in self._by_key.get(key, ()):
+            if start_ms <= at_ms and (end_ms is None or at_ms < end_ms):
+                return record
+        return None
+
+    def __len__(self) -> int:
+        return len(self._by_record_key)
+
+
+def loaded(records: Iterable[FactRecord]) -> FactTable[FactRecord]:
+    """Return a ready table of the given records (for cases, offline checks and tests)."""
+    table: FactTable[FactRecord] = FactTable(FactStatus.READY)
+    for number, record in enumerate(records):
+        table.put(b"%d" % number, record)
+    return table

@@ -1,0 +1,1 @@
+"""Face and voice of identifiable persons (肖像与声音)."""

@@ -1,0 +1,1 @@
+"""How long logs are kept (日志留存)."""

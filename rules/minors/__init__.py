@@ -1,0 +1,1 @@
+"""Protection of minors (未成年人保护)."""
