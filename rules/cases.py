@@ -45,7 +45,7 @@ BASE_AT = "2026-08-01T12:00:00+08:00"
 BASE_AT_MS = 1_785_556_800_000
 
 GOOD_LABEL = (
-    '{"Label":"1","ContentProducer":"001191440300708461136T1XGW3","ProduceID":"4c8a5c1e","ReservedCode1":"",'
+    '{"Label":"1","ContentProducer":"001191440300708461136T1XGW3","ProduceID":"4c8a5c1e","ReservedCode1":"sd-1",'
     '"ContentPropagator":"","PropagateID":"","ReservedCode2":""}'
 )
 """A value of Annex E with a public sample code whose checksum is right."""
@@ -61,7 +61,7 @@ BASE_GENERATION = GenerationEvent(
     explicit_label=ExplicitLabel(
         present=True, text="人工智能生成", in_file=True, form="text", position="corner", height_px=40
     ),
-    implicit_label=ImplicitLabel(container=True, sites=(LabelSite("xmp", GOOD_LABEL),)),
+    implicit_label=ImplicitLabel(container=True, sites=(LabelSite("xmp", GOOD_LABEL),), read_back=True),
     moderation=Moderation(
         verdict="allow",
         decided_at_ms=BASE_AT_MS - 50,
@@ -72,7 +72,7 @@ BASE_GENERATION = GenerationEvent(
         minor_risk_classes=(),
     ),
     delivered_at_ms=BASE_AT_MS,
-    model=ModelReference(id="model-a", version="1", hosting_region="cn-north-1"),
+    model=ModelReference(id="model-a", version="1", hosting_region="cn-north-1", filing_number="Beijing-0001"),
     prompt_personal_information=False,
     sensitive_personal_information=False,
     exported=False,
@@ -200,10 +200,11 @@ def case_event(rule: Rule, case: Case) -> Event:
 def case_snapshot(case: Case) -> Snapshot:
     """Return the facts of a case.
 
-    `given` may hold `optouts`, `filings` and `notices` (None: not connected), `registered` (filings of the policy), changes of
+    `given` may hold `identity` (whether it was used before; `unwatched`: nobody looks), `optouts`, `filings` and `notices` (None: not connected), `registered` (filings of the policy), changes of
     `company`, `svc` and `pipeline`, and fields of the policy.
     """
     given: dict[str, Any] = dict(case.given)
+    given.pop("identity", None)
     registered: tuple[ModelFiling, ...] = given.pop("registered", BASE_POLICY.filings)
     optouts: tuple[OptOut, ...] | None = given.pop("optouts", ())
     filings: tuple[Filing, ...] | None = given.pop("filings", ())
@@ -227,11 +228,12 @@ def case_snapshot(case: Case) -> Snapshot:
 
 def judge_case(rule: Rule, case: Case) -> Result:
     """Return what the engine says of a case, guards and in-force dates included."""
-    engine = Engine([rule], case_snapshot(case))
+    identity = case.given.get("identity")
+    engine = Engine([rule], case_snapshot(case), identities_watched=identity != "unwatched")
     event = case_event(rule, case)
     at_ms = round(datetime.fromisoformat(case.at or BASE_AT).timestamp() * 1000)
     group = engine.group("default", event.service)
-    plan, deviations = engine.evaluate(group, event, at_ms, trusted=case.trusted)
+    plan, deviations = engine.evaluate(group, event, at_ms, trusted=case.trusted, reused=identity == "reused")
     return plan.outcomes(deviations or ())[rule.id]
 
 

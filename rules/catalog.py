@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 import hegui.rules as package
@@ -29,12 +29,16 @@ FAMILIES: dict[str, str] = {
 }
 """Family (folder) to the prefix of its rule ids."""
 
+PACKS = "hegui.rules"
+"""Entry point group of rule packs. An entry names a package or module with rules, or a function that returns them."""
+
 
 def find_rules() -> tuple[Rule, ...]:
     """Return every known rule, by id.
 
     Raises:
-        RuleError: two rules share an id, or an id does not carry its family's prefix.
+        RuleError: two rules share an id, an id does not carry its family's prefix or carries that of a family of this package
+            in a rule pack, or a rule pack cannot be loaded.
     """
     rules = [rule for family in FAMILIES for rule in _of_package(f"{package.__name__}.{family}")]
     for rule in rules:
@@ -42,16 +46,17 @@ def find_rules() -> tuple[Rule, ...]:
             raise RuleError(
                 f"rule {rule.id} lies in the family {rule.family}; its id must begin with {FAMILIES[rule.family]}"
             )
-    for entry in entry_points(group="hegui.rules"):
-        loaded = entry.load()
-        rules.extend(_of_package(loaded.__name__) if isinstance(loaded, ModuleType) else loaded())
     seen: dict[str, Rule] = {}
     for rule in rules:
-        other = seen.setdefault(rule.id, rule)
-        if other is not rule:
-            raise RuleError(
-                f"rule id {rule.id} is used by {other.check.__module__} and {rule.check.__module__}; ids are never reused"
-            )
+        _add(seen, rule)
+    own = frozenset(seen)
+    for entry in entry_points(group=PACKS):
+        for rule in _of_pack(entry):
+            _add(seen, rule)
+            if rule.id not in own and rule.id[:3] in FAMILIES.values():
+                raise RuleError(
+                    f"{_name(entry)} has a rule {rule.id}; {rule.id[:3]} belongs to a family of hegui, take another prefix"
+                )
     return tuple(sorted(seen.values(), key=lambda rule: rule.id))
 
 
@@ -68,6 +73,35 @@ def choose(rules: Iterable[Rule], selection: RuleSelection) -> tuple[Rule, ...]:
             override = selection.override.get(rule.id)
             chosen.append(rule.with_policy(override.severity, override.stage) if override else rule)
     return tuple(chosen)
+
+
+def _add(seen: dict[str, Rule], rule: Rule) -> None:
+    other = seen.setdefault(rule.id, rule)
+    if other is not rule:
+        raise RuleError(
+            f"rule id {rule.id} is used by {other.check.__module__} and {rule.check.__module__}; ids are never reused"
+        )
+
+
+def _name(entry: EntryPoint) -> str:
+    by = f" of {entry.dist.name} {entry.dist.version}" if entry.dist is not None else ""
+    return f"the rule pack {entry.name} = {entry.value}{by}"
+
+
+def _of_pack(entry: EntryPoint) -> list[Rule]:
+    try:
+        loaded = entry.load()
+        rules = list(_of_package(loaded.__name__) if isinstance(loaded, ModuleType) else loaded())
+    except RuleError as error:
+        raise RuleError(f"{_name(entry)} has a rule that is not well formed: {error}") from error
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RuleError(f"{_name(entry)} cannot be loaded ({what}); mend or uninstall it") from error
+    if not all(isinstance(rule, Rule) for rule in rules):
+        raise RuleError(f"{_name(entry)} returns something that is no rule; return what `@rule` made")
+    if not rules:
+        raise RuleError(f"{_name(entry)} has no rules; they stand in the modules directly in the package")
+    return rules
 
 
 def _of_package(name: str) -> Iterator[Rule]:

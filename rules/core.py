@@ -52,6 +52,9 @@ class Result(msgspec.Struct, frozen=True):
     reason: str = ""
     evidence: dict[str, EvidenceValue] = {}
     waiver: str | None = None
+    """The waiver that applied."""
+    expired_waiver: str | None = None
+    """A waiver of this rule and service that no longer applies."""
 
 
 PASS = Result(Outcome.PASS)
@@ -100,6 +103,7 @@ skips = _case(Outcome.NOT_APPLICABLE)
 unclear = _case(Outcome.INCONCLUSIVE)
 
 Check = Callable[[Any, "Facts"], Result]
+Screen = Callable[[Any, "Facts"], bool]
 
 
 class Situation(msgspec.Struct, frozen=True):
@@ -115,6 +119,8 @@ class Situation(msgspec.Struct, frozen=True):
     """Guard name to value (`rules.guards`); None is unknown."""
     time_trusted: bool
     """Whether the event's time agrees with the broker's."""
+    identity: Literal["unique", "reused", "unwatched"]
+    """Whether another content was judged before under the event's identity and revision."""
 
 
 @cache
@@ -151,6 +157,8 @@ class Rule:
     in_force_from_ms: int = field(default=0)
     of: type | None = None
     any_time: bool = False
+    depends: str | None = None
+    screen: Screen | None = None
     _clause_ids: dict[int, tuple[str, ...]] = field(default_factory=dict, repr=False, init=False)
 
     def with_policy(self, severity: Severity | None, stage: Stage | None) -> Rule:
@@ -192,6 +200,8 @@ def rule(
     waivable: bool = True,
     of: type | None = None,
     any_time: bool = False,
+    depends: str | None = None,
+    screen: Screen | None = None,
 ) -> Callable[[Check], Rule]:
     """Make a `Rule` of a pure function.
 
@@ -208,6 +218,11 @@ def rule(
         needs: fact tables without which the rule cannot decide.
         waivable: whether the deployer may waive it.
         of: what the function gets. The event when absent; `Situation` for a rule that asks for the service only.
+        depends: the one field of the event that the rule reads beside its guards, when its answer follows from that field, the
+            service, the policy and the filings alone: the engine then keeps the answer for each value it meets. For fields
+            with few values.
+        screen: a quick look that several rules share. Where it says True all of them pass and none is called; it must never
+            say so of an event that one of them would not pass (tested with arbitrary events).
         any_time: judge events whatever their time, and even one that does not agree with the broker's.
 
     Raises:
@@ -243,6 +258,14 @@ def rule(
             (all(n in get_args(FactName) for n in needs), f"needs= knows only {', '.join(get_args(FactName))}"),
             (of in (None, Situation), "of= is Situation or absent"),
             (
+                depends is None or (of is None and screen is None and set(needs) <= {"filings"}),
+                "has depends= together with of=, screen= or facts other than filings; take one",
+            ),
+            (
+                depends is None or depends in getattr(on, "__struct_fields__", ()),
+                f"depends on {depends!r}, which {on.__name__} does not have",
+            ),
+            (
                 of is None or not needs,
                 "judges a situation and needs facts, which change while it lasts; let it judge the event",
             ),
@@ -256,7 +279,7 @@ def rule(
             id=rule_id,
             title=doc.splitlines()[0].rstrip("."),
             title_zh=zh,
-            family=check.__module__.rpartition(".")[0].rpartition(".")[2],
+            family=(check.__module__.rpartition(".")[0] or check.__module__).rpartition(".")[2],
             on=on,
             severity=severity,
             stage=stage,
@@ -270,6 +293,8 @@ def rule(
             in_force_from_ms=min(clause.in_force_from_ms for clause in basis),
             of=of,
             any_time=any_time,
+            depends=depends,
+            screen=screen,
         )
 
     return make

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from hegui.rules.core import Outcome, Rule
+from hegui.rules.core import Outcome, Rule, Situation
+from hegui.rules.fields_read import fields_read
 
 _SECTION = re.compile(r"^(Why|False positives|When it fires):\s*", re.MULTILINE)
 
@@ -33,17 +34,28 @@ def page(rule: Rule) -> str:
     ]
     lines += [
         "",
-        "Events before the earliest of these days are `not_applicable`.",
+        "Judges events of any time."
+        if rule.any_time
+        else "Events before the earliest of these days are `not_applicable`.",
         "",
         "## Why",
         "",
         sections.get("Why", ""),
     ]
+    if rule.of is Situation:
+        lines += ["", "It asks for the service and not for the single event: all events of a service come out alike."]
     if rule.when or rule.needs:
         lines += ["", "## When it applies", ""]
         lines += [f"- `{guard}` is {_values(values)}" for guard, values in rule.when.items()]
         lines += [f"- the facts `{need}` are ready" for need in rule.needs]
         lines += ["", "An unknown value makes the rule `inconclusive`, never inapplicable."]
+    if fields := fields_read(rule):
+        lines += [
+            "",
+            "## Fields it reads",
+            "",
+            ", ".join(f"`{name}`" for name in fields) + " ([events.md](../events.md))",
+        ]
     lines += ["", "## When it fires", "", sections.get("When it fires", "")]
     if "False positives" in sections:
         lines += ["", "## False positives", "", sections["False positives"]]

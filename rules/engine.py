@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,22 +22,58 @@ from hegui.rules.events import Event
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts, FactStatus, Snapshot
 from hegui.rules.guards import GUARDS
-from hegui.rules.policy import OTHER, Service, Waiver
+from hegui.rules.policy import OTHER, Service
+from hegui.rules.waivers import WaiverIndex
 
 Deviation = tuple[Rule, Result]
 """A rule of the plan that was judged and did not pass."""
 
 
+Calls = tuple[tuple[Check, Rule], ...]
+"""Rules to call, each with its function."""
+
+
+def _calls(rules: Iterable[Rule]) -> Calls:
+    return tuple((rule.check, rule) for rule in rules)
+
+
+MAX_ANSWERS = 1000
+"""Values of one field whose answers a plan keeps."""
+
+
+class Answers:
+    """What the rules that depend on one field said of each value of it met so far."""
+
+    __slots__ = ("calls", "field", "known")
+
+    def __init__(self, field: str, calls: Calls) -> None:
+        self.field = attrgetter(field)
+        self.calls = calls
+        self.known: dict[object, tuple[Deviation, ...]] = {}
+        """Value to the rules that did not pass."""
+
+
 class Plan:
     """What happens to every event of one service, event type, legal era and set of guard values. Compared by identity."""
 
-    __slots__ = ("calls", "group", "inconclusive", "keys", "not_applicable", "on", "outcome_keys", "settled")
+    __slots__ = (
+        "answers",
+        "calls",
+        "group",
+        "inconclusive",
+        "keys",
+        "not_applicable",
+        "on",
+        "outcome_keys",
+        "screens",
+        "settled",
+    )
 
     def __init__(
         self,
         group: Group,
         on: type,
-        calls: Sequence[tuple[Check, Rule]],
+        called: Sequence[Rule],
         unclear: Sequence[tuple[Rule, Result]],
         not_applicable: Sequence[Rule],
         settled: Sequence[tuple[Rule, Result]],
@@ -45,15 +82,27 @@ class Plan:
         """The service."""
         self.on = on
         """The event type."""
-        self.calls = tuple(calls)
-        """Rules to call."""
+        self.calls: Calls = _calls(rule for rule in called if rule.screen is None and rule.depends is None)
+        """Rules to call for every event."""
+        self.screens = tuple(
+            (screen, _calls(rule for rule in called if rule.screen is screen))
+            for screen in dict.fromkeys(rule.screen for rule in called)
+            if screen is not None
+        )
+        """Screens, each with the rules to call where it does not say that they pass."""
+        self.answers = tuple(
+            Answers(field, _calls(rule for rule in called if rule.depends == field))
+            for field in dict.fromkeys(rule.depends for rule in called)
+            if field is not None
+        )
+        """Rules whose answer follows from one field."""
         self.inconclusive = tuple(unclear)
         """Rules that cannot be decided for this group: a guard is unknown, a fact is not ready, the time is not trusted."""
         self.not_applicable = tuple(not_applicable)
         """Rules excluded by a guard or not yet in force."""
         self.settled = tuple((rule, result) for rule, result in settled if result is not PASS)
         """Rules that judge the plan's situation and did not pass: every event of the plan deviates by them."""
-        judged = (*(rule for _, rule in calls), *(rule for rule, _ in settled))
+        judged = (*called, *(rule for rule, _ in settled))
         self.keys = tuple((rule, (group.tenant, rule.id, group.label)) for rule in judged)
         """Judged rules with tenant, rule id and service: what a sum is kept for."""
         self.outcome_keys = (
@@ -75,12 +124,18 @@ class Plan:
 class Group:
     """The service of an event as the engine sees it; one object per service of the policy, and one for all others."""
 
-    __slots__ = ("label", "plans", "service", "tenant")
+    __slots__ = ("label", "plans", "policy", "rule_set", "service", "tenant")
 
-    def __init__(self, tenant: str, label: str, service: Service | None) -> None:
+    def __init__(
+        self, tenant: str, label: str, service: Service | None, policy: str = "none", rule_set: str = ""
+    ) -> None:
         self.tenant = tenant
         self.label = label
         self.service = service
+        self.policy = policy
+        """Version of the policy."""
+        self.rule_set = rule_set
+        """Hash of the rules."""
         self.plans: dict[type, dict[int, dict[object, Plan]]] = {on: {} for on in GUARDS}
         """Event type to era to guard key to plan."""
 
@@ -88,6 +143,9 @@ class Group:
 UNTRUSTED = -1
 """Era of an event whose time cannot be trusted: which law was in force cannot be said."""
 
+
+REUSED = "reused"
+"""Marks the plans of events whose identity was used before."""
 
 MAX_PLANS = 20_000
 """Plans kept for one group, event type and era. Sound producers need hundreds; odd values could make millions."""
@@ -100,26 +158,40 @@ class Engine:
     (`is_current` tells).
     """
 
-    def __init__(self, rules: Iterable[Rule], snapshot: Snapshot) -> None:
+    def __init__(self, rules: Iterable[Rule], snapshot: Snapshot, *, identities_watched: bool = True) -> None:
+        self.identities_watched = identities_watched
+        """Whether the caller tells events whose identity was used before."""
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda rule: rule.id))
         self.snapshot = snapshot
         self.rule_set = rule_set_hash(self.rules)
         self._status = snapshot.status()
+        self._changes = (snapshot.waivers.changes, snapshot.filings.changes)
         self._by_type: dict[type, tuple[Rule, ...]] = {on: tuple(r for r in self.rules if r.on is on) for on in GUARDS}
-        # Within an era no law comes into force and nothing that the policy dates begins or ends.
+        # Within an era no law comes into force, and nothing that the policy or a filing dates begins or ends.
         law_days = {rule.in_force_from_ms for rule in self.rules}
-        self._boundaries = sorted(law_days | {_ms(moment) for moment in _instants(snapshot.policy)})
+        policy = {round(moment.timestamp() * 1000) for moment in _instants(snapshot.policy)}
+        filings = {at_ms for filing in snapshot.filings for at_ms in filing.interval() if at_ms is not None}
+        self._boundaries = sorted(law_days | policy | filings)
         self._turn(self._boundaries[-1] if self._boundaries else 0)
         self._keys = {on: guards.key for on, guards in GUARDS.items()}
-        self._waivers = _index(snapshot.policy.waivers)
-        self.known_groups = {key: Group(key[0], key[1], service) for key, service in snapshot.services.items()}
+        self.waivers = WaiverIndex(
+            (*snapshot.policy.waivers, *snapshot.waivers),
+            {rule.id: rule.waivable for rule in self.rules},
+            snapshot.services,
+        )
+        versions = (snapshot.policy.version, self.rule_set)
+        self.known_groups = {
+            key: Group(key[0], key[1], service, *versions) for key, service in snapshot.services.items()
+        }
         self._others = {
-            tenant: Group(tenant, OTHER, None) for tenant in {t for t, _ in snapshot.services} | {"default", OTHER}
+            tenant: Group(tenant, OTHER, None, *versions)
+            for tenant in {t for t, _ in snapshot.services} | {"default", OTHER}
         }
 
     def is_current(self) -> bool:
-        """Tell whether the readiness of the facts is still that for which the plans were made."""
-        return self._status == self.snapshot.status()
+        """Tell whether readiness of facts, waivers and filings are still those for which the plans were made."""
+        now = self.snapshot
+        return self._changes == (now.waivers.changes, now.filings.changes) and self._status == now.status()
 
     def groups(self) -> Iterator[Group]:
         """Iterate over all groups: the finite set of tenants and services that results and labels can name."""
@@ -134,7 +206,7 @@ class Engine:
         return self._others.get(tenant) or self._others[OTHER]
 
     def evaluate(
-        self, group: Group, event: Event, at_ms: int, trusted: bool = True
+        self, group: Group, event: Event, at_ms: int, trusted: bool = True, reused: bool = False
     ) -> tuple[Plan, list[Deviation] | None]:
         """Judge one event.
 
@@ -143,6 +215,7 @@ class Engine:
             event: the event's data.
             at_ms: the event's time, epoch milliseconds: the law and the facts of that time decide.
             trusted: whether that time agrees with the broker's; if not, every rule that could apply is inconclusive.
+            reused: whether another content was judged before under the event's identity and revision.
 
         Returns:
             The plan, and the called rules that did not pass (None when all passed). A rule that raises is an `error`
@@ -159,31 +232,57 @@ class Engine:
         plans = group.plans[on].get(era)
         if plans is None:
             plans = group.plans[on][era] = {}
-        key = self._keys[on](event)
+        key: object = self._keys[on](event)
+        if reused:
+            key = (REUSED, key)
         plan = plans.get(key)
         if plan is None:
             if len(plans) >= MAX_PLANS:
                 plans.clear()
-            plan = plans[key] = self._plan(group, on, era, key, at_ms)
+            plan = plans[key] = self._plan(group, on, era, self._keys[on](event), at_ms, reused=reused)
         deviations: list[Deviation] | None = None
         if plan.settled:
             deviations = [(rule, self._waived(rule, group, at_ms, result)) for rule, result in plan.settled]
-        if plan.calls:
-            facts = Facts(self.snapshot, at_ms, group.tenant, group.service)
-            for check, rule in plan.calls:
-                try:
-                    result = check(event, facts)
-                    if result is PASS:
-                        continue
-                    outcome = result.outcome
-                except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others must still run
-                    outcome, result = Outcome.ERROR, _raised(error)
-                if outcome is Outcome.FAIL:
-                    result = self._waived(rule, group, at_ms, result)
-                if deviations is None:
-                    deviations = []
-                deviations.append((rule, result))
+        facts = Facts(self.snapshot, at_ms, group.tenant, group.service)
+        for answers in plan.answers:
+            value = answers.field(event)
+            found = answers.known.get(value)
+            if found is None:
+                found = self._answer(answers, value, event, facts)
+            if found:
+                deviations = deviations or []
+                deviations += [(rule, self._waived(rule, group, at_ms, result)) for rule, result in found]
+        for check, rule in plan.calls:
+            try:
+                result = check(event, facts)
+                if result is PASS:
+                    continue
+                outcome = result.outcome
+            except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others must still run
+                outcome, result = Outcome.ERROR, _raised(error)
+            if outcome is Outcome.FAIL:
+                result = self._waived(rule, group, at_ms, result)
+            if deviations is None:
+                deviations = []
+            deviations.append((rule, result))
+        for screen, calls in plan.screens:
+            try:
+                if screen(event, facts):
+                    continue
+            except Exception as error:  # noqa: BLE001 - then each rule says for itself what is wrong
+                del error
+            found = _judged(calls, event, facts)
+            if found:
+                deviations = deviations or []
+                deviations += [(rule, self._waived(rule, group, at_ms, result)) for rule, result in found]
         return plan, deviations
+
+    @staticmethod
+    def _answer(answers: Answers, value: object, event: Event, facts: Facts) -> tuple[Deviation, ...]:
+        if len(answers.known) >= MAX_ANSWERS:
+            answers.known.clear()
+        found = answers.known[value] = _judged(answers.calls, event, facts)
+        return found
 
     def _turn(self, at_ms: int) -> None:
         """Make the era of `at_ms` the present one."""
@@ -192,10 +291,13 @@ class Engine:
         self._era_from = self._boundaries[era - 1] if era > 0 else -(2**63)
         self._era_to = self._boundaries[era] if era < len(self._boundaries) else 2**63
 
-    def _plan(self, group: Group, on: type, era: int, key: tuple[object, ...], at_ms: int) -> Plan:
+    def _plan(self, group: Group, on: type, era: int, key: tuple[object, ...], at_ms: int, *, reused: bool) -> Plan:
         values = GUARDS[on].values_of(group.service, key)
-        situation = Situation(group.service, values, era != UNTRUSTED)
-        calls: list[tuple[Check, Rule]] = []
+        identity: Literal["unique", "reused", "unwatched"] = "reused" if reused else "unique"
+        situation = Situation(
+            group.service, values, era != UNTRUSTED, identity if self.identities_watched else "unwatched"
+        )
+        called: list[Rule] = []
         unclear: list[tuple[Rule, Result]] = []
         excluded: list[Rule] = []
         settled: list[tuple[Rule, Result]] = []
@@ -214,7 +316,7 @@ class Engine:
             elif missing := [name for name in rule.needs if self._status[name] is not FactStatus.READY]:
                 unclear.append((rule, inconclusive(*(f"the facts {name} ({self._status[name]})" for name in missing))))
             elif rule.of is not Situation:
-                calls.append((rule.check, rule))
+                called.append(rule)
             else:
                 result = self._settle(rule, situation, Facts(self.snapshot, at_ms, group.tenant, group.service))
                 if result.outcome is Outcome.INCONCLUSIVE:
@@ -223,7 +325,7 @@ class Engine:
                     excluded.append(rule)
                 else:
                     settled.append((rule, result))
-        return Plan(group, on, calls, unclear, excluded, settled)
+        return Plan(group, on, called, unclear, excluded, settled)
 
     @staticmethod
     def _settle(rule: Rule, situation: Situation, facts: Facts) -> Result:
@@ -235,38 +337,43 @@ class Engine:
     def _waived(self, rule: Rule, group: Group, at_ms: int, result: Result) -> Result:
         if result.outcome is not Outcome.FAIL:
             return result
-        for waiver, start_ms, end_ms in self._waivers.get((rule.id, group.tenant, group.label), ()):
-            if rule.waivable and start_ms <= at_ms < end_ms:
-                return msgspec.structs.replace(result, outcome=Outcome.WAIVED, waiver=waiver.id)
+        waiver, expired = self.waivers.at(rule.id, group.tenant, group.label, at_ms)
+        if waiver is not None:
+            return msgspec.structs.replace(result, outcome=Outcome.WAIVED, waiver=waiver.id)
+        if expired is not None:
+            return msgspec.structs.replace(result, expired_waiver=expired.id)
         return result
+
+
+def _judged(calls: Calls, event: Event, facts: Facts) -> tuple[Deviation, ...]:
+    """Return the rules that do not pass an event, before waivers."""
+    found = []
+    for check, rule in calls:
+        try:
+            result = check(event, facts)
+            if result is PASS or result.outcome is Outcome.PASS:
+                continue
+        except Exception as error:  # noqa: BLE001 - as in evaluate
+            result = _raised(error)
+        found.append((rule, result))
+    return tuple(found)
 
 
 def _raised(error: Exception) -> Result:
     return Result(Outcome.ERROR, "the rule raised " + type(error).__name__)
 
 
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
 def _instants(part: object) -> Iterator[datetime]:
-    """Iterate over the moments that a policy names, at any depth."""
+    """Iterate over the moments that a policy names, at any depth, but for those of waivers, which are looked up for each event."""
     if isinstance(part, datetime):
         yield part
     elif isinstance(part, msgspec.Struct):
         for name in part.__struct_fields__:
-            yield from _instants(getattr(part, name))
+            if name != "waivers":
+                yield from _instants(getattr(part, name))
     elif isinstance(part, tuple):
         for item in part:
             yield from _instants(item)
-
-
-def _index(waivers: Iterable[Waiver]) -> Mapping[tuple[str, str, str], list[tuple[Waiver, int, int]]]:
-    index: dict[tuple[str, str, str], list[tuple[Waiver, int, int]]] = {}
-    for waiver in waivers:
-        interval = (waiver, _ms(waiver.valid_from), _ms(waiver.valid_to))
-        index.setdefault((waiver.rule, waiver.tenant, waiver.service), []).append(interval)
-    return index
 
 
 def rule_set_hash(rules: Iterable[Rule]) -> str:

@@ -6,7 +6,7 @@ inconclusive. The tables are filled by `streams.facts_feed` between batches; rul
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
@@ -130,11 +130,14 @@ class FactTable(Generic[FactRecord]):
     def __init__(self, status: FactStatus = FactStatus.UNDECLARED) -> None:
         self.status = status
         self.positions: dict[int, int] = {}
+        self.changes = 0
+        """How often a record was put or removed."""
         self._by_record_key: dict[bytes, FactRecord] = {}
         self._by_key: dict[Hashable, tuple[tuple[int, int | None, FactRecord], ...]] = {}
 
     def put(self, record_key: bytes, record: FactRecord | None) -> None:
         """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
+        self.changes += 1
         old = self._by_record_key.pop(record_key, None)
         if old is not None:
             rest = tuple(entry for entry in self._by_key[old.key()] if entry[2] is not old)
@@ -168,6 +171,9 @@ class FactTable(Generic[FactRecord]):
             if start_ms <= at_ms and (end_ms is None or at_ms < end_ms):
                 return record
         return None
+
+    def __iter__(self) -> Iterator[FactRecord]:
+        return iter(self._by_record_key.values())
 
     def __len__(self) -> int:
         return len(self._by_record_key)

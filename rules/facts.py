@@ -13,6 +13,7 @@ import msgspec
 from hegui.rules.fact_tables import FactStatus, FactTable, Filing, Notice, NoticeScheme, OptOut, OptOutScheme, loaded
 from hegui.rules.hosts import host_of, is_address
 from hegui.rules.policy import Entity, ModelTest, Policy, Service
+from hegui.rules.waivers import Waiver
 
 MAX_REGIONS = 1000
 
@@ -26,9 +27,12 @@ class Snapshot:
         optouts: FactTable[OptOut] | None = None,
         filings: FactTable[Filing] | None = None,
         notices: FactTable[Notice] | None = None,
+        waivers: FactTable[Waiver] | None = None,
     ) -> None:
         self.policy = policy
         self.notices: FactTable[Notice] = notices if notices is not None else FactTable()
+        self.waivers: FactTable[Waiver] = waivers if waivers is not None else FactTable()
+        """Waivers of the topic; those of the policy stand there."""
         self.optouts: FactTable[OptOut] = optouts if optouts is not None else FactTable()
         self.filings: FactTable[Filing] = filings if filings is not None else FactTable()
         self.regions: dict[str, bool] = {}
@@ -51,7 +55,12 @@ class Snapshot:
         filings = self.filings.status
         if filings is FactStatus.UNDECLARED and self.policy.filings:
             filings = FactStatus.READY
-        return {"optouts": self.optouts.status, "filings": filings, "notices": self.notices.status}
+        return {
+            "optouts": self.optouts.status,
+            "filings": filings,
+            "notices": self.notices.status,
+            "waivers": self.waivers.status,
+        }
 
     def positions(self) -> dict[str, dict[str, int]]:
         """Return fact to partition to next offset: what a result saw."""
@@ -59,6 +68,7 @@ class Snapshot:
             "optouts": self.optouts.positions,
             "filings": self.filings.positions,
             "notices": self.notices.positions,
+            "waivers": self.waivers.positions,
         }
         return {name: {str(p): offset for p, offset in sorted(at.items())} for name, at in tables.items() if at}
 
@@ -118,6 +128,14 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
             if found is not None:
                 return found
         return None
+
+    def filing_numbers(self, model: str) -> tuple[str, ...]:
+        """Return the numbers of the model's filings in force at the event's time."""
+        numbers: tuple[str, ...] = ()
+        for table in self.snapshot.filing_tables:
+            for record in table.at(model, self.at_ms):
+                numbers = (*numbers, record.number)
+        return numbers
 
     def notice(self, scheme: NoticeScheme, subject: str) -> Notice | None:
         """Return an open notice of a rights holder that is older than the policy's grace time, or None."""

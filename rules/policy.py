@@ -6,7 +6,6 @@ The policy is the authority for what a service is. Loading it from YAML is `stre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Annotated
 
 import msgspec
@@ -23,6 +22,7 @@ from hegui.rules.registry import (
     Name,
     Part,
     PassRate,
+    PolicyError,
     RightsProtection,
     SafetyAssessment,
     SafetyAssets,
@@ -31,35 +31,7 @@ from hegui.rules.registry import (
     UserAgreement,
     ZoneList,
 )
-
-
-class PolicyError(ValueError):
-    """The policy contradicts itself; the sentence names key, value and remedy."""
-
-
-class Waiver(Part, frozen=True):
-    """A decision to accept failures of one rule for a time. The result stays on record as `waived`."""
-
-    id: Name
-    """Its id."""
-    rule: Annotated[str, Meta(pattern=r"^[A-Z]{3}[0-9]{3}(?![\s\S])")]
-    """The rule waived."""
-    service: Name
-    """The service it is waived for."""
-    reason: Annotated[str, Meta(min_length=10)]
-    """Why."""
-    ticket: str
-    """Where it was decided."""
-    owner: str
-    """Who answers for it."""
-    approver: str
-    """Who approved it; another person than the owner."""
-    valid_from: Instant
-    """From when, in event time."""
-    valid_to: Instant
-    """Until when, in event time."""
-    tenant: Name = "default"
-    """The tenant."""
+from hegui.rules.waivers import Waiver, check_form, check_reach
 
 
 class RuleOverride(Part, frozen=True):
@@ -87,6 +59,8 @@ class Policy(Part, frozen=True):
 
     version: Name
     """Its version: stands in every result."""
+    effective_from: Instant | None = None
+    """From when it counts, in event time; absent: from always. Of several versions the one of the event's time counts."""
     services: tuple[Service, ...] = ()
     """The service registry."""
     entities: tuple[Entity, ...] = ()
@@ -174,33 +148,22 @@ def check_policy(policy: Policy, rules: Iterable[tuple[str, bool]]) -> None:
                 raise PolicyError(
                     f"entities: {entity.name}: {mechanism.kind} ends before it begins; set valid_to after valid_from"
                 )
+    for test in policy.model_tests:
+        for kind in ("human", "keywords", "classifier", "should_refuse", "should_not_refuse"):
+            rate = getattr(test, kind)
+            if rate is not None and rate.passed > rate.tested:
+                raise PolicyError(
+                    f"model_tests: {test.model} {test.model_version}: {kind} passed {rate.passed} of {rate.tested}; correct one"
+                )
+    _unique("model_tests", [f"{t.model}/{t.model_version}" for t in policy.model_tests])
+    _unique("zone_lists", [z.zone for z in policy.zone_lists])
     for filing in policy.filings:
         if filing.valid_to is not None and filing.valid_to <= filing.valid_from:
             raise PolicyError(
                 f"filings: {filing.model} {filing.number} ends before it begins; set valid_to after valid_from"
             )
     for waiver in policy.waivers:
-        _check_waiver(waiver, policy.max_waiver_days, waivable, services)
-
-
-def _check_waiver(waiver: Waiver, max_days: int, waivable: dict[str, bool], services: set[tuple[str, str]]) -> None:
-    where = f"waivers: {waiver.id}"
-    if waiver.rule not in waivable:
-        raise PolicyError(f"{where} names the rule {waiver.rule!r}, which does not exist; see `hegui rules list`")
-    if not waivable[waiver.rule]:
-        raise PolicyError(
-            f"{where} waives {waiver.rule}, which may not be waived; remove the waiver and mend the cause"
-        )
-    if (waiver.tenant, waiver.service) not in services:
-        raise PolicyError(
-            f"{where} names the service {waiver.service!r}, which is not under `services` of tenant {waiver.tenant!r}"
-        )
-    if waiver.owner.strip().casefold() == waiver.approver.strip().casefold():
-        raise PolicyError(f"{where} has one person as owner and approver; have somebody else approve it")
-    if waiver.valid_to <= waiver.valid_from:
-        raise PolicyError(f"{where} ends before it begins; set valid_to after valid_from")
-    if waiver.valid_to - waiver.valid_from > timedelta(days=max_days):
-        raise PolicyError(f"{where} runs longer than {max_days} days; shorten it and renew it when it is reviewed")
+        check_reach(waiver, check_form(waiver, policy.max_waiver_days), waivable, services)
 
 
 def _unique(key: str, names: list[str]) -> None:

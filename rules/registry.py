@@ -20,6 +20,10 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}(?![\s\S])
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
+class PolicyError(ValueError):
+    """The policy contradicts itself; the sentence names key, value and remedy."""
+
+
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of the policy: an unknown key is a mistake."""
 
@@ -131,7 +135,7 @@ class Service(Part, frozen=True):
     algorithm_filing_number: str | None = None
     """Number of the filing of its algorithm. Empty: it has none."""
     algorithm_filing_due: Instant | None = None
-    """Last moment for that filing (ten working days after the service began)."""
+    """From when it is late without one (ten working days after the service began)."""
     safety_assessments: tuple[SafetyAssessment, ...] | None = None
     """Its safety assessments, by version of the model."""
     safety_assets: SafetyAssets | None = None

@@ -93,8 +93,10 @@ RISKS: dict[str, str] = {
 }
 """Risk code to what it stands for."""
 
-InformationBasis = Literal["consent", "contract", "legal_duty", "emergency", "news", "disclosed", "other_law"]
-"""Basis of processing personal information. PIPL art. 13."""
+InformationBasis = Literal[
+    "consent", "contract", "legal_duty", "emergency", "news", "disclosed", "other_law", "none"
+]  # fmt: skip
+"""Basis of processing personal information, PIPL art. 13; `none` is known to have no basis."""
 
 
 class Group(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -42,6 +42,8 @@ class RuleResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whitelisted values, hashes and references."""
     waiver: str | None = None
     """The waiver that applied."""
+    expired_waiver: str | None = None
+    """A waiver that had ended by the event's time: it waives no longer."""
 
 
 class Violation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -106,6 +108,7 @@ def rule_result(rule: Rule, result: Result, event_uid: str, at_ms: int) -> RuleR
         result.reason,
         result.evidence,
         result.waiver,
+        result.expired_waiver,
     )
 
 

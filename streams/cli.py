@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from hegui.rules.core import RuleError
 from hegui.streams.errors import SettingsError, TopicError
 
 COMMANDS = {
@@ -52,7 +53,7 @@ def main() -> None:
     """Run the command; an operator's error is one sentence on standard error and exit code 2."""
     try:
         cli(standalone_mode=False)
-    except (SettingsError, TopicError) as error:
+    except (SettingsError, TopicError, RuleError) as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_USAGE)
     except click.ClickException as error:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +15,9 @@ import prometheus_client
 import structlog
 from prometheus_client import CollectorRegistry
 
-from hegui.rules.engine import Engine
+from hegui.rules.engine import Engine, rule_set_hash
 from hegui.rules.facts import FactStatus
+from hegui.rules.versions import Versions
 from hegui.streams.broker import admin, start_with_retry
 from hegui.streams.dead_letters import dead_letter, sealer
 from hegui.streams.drivers.aiokafka import AiokafkaDriver
@@ -25,7 +26,7 @@ from hegui.streams.evaluator import Evaluator, Output
 from hegui.streams.facts_feed import FactsFeed, declared_tables, snapshot_of
 from hegui.streams.http import Check, HttpServer, failing
 from hegui.streams.metrics import EvaluatorMetrics, ProcessMetrics
-from hegui.streams.policy_file import PolicyWatch, load_policy
+from hegui.streams.policy_file import PolicyWatch, Version, in_force, load_policies
 from hegui.streams.settings import Settings
 from hegui.streams.topics import check_topics
 from hegui.streams.watchdog import Progress, watch
@@ -109,27 +110,42 @@ async def _pulse(progress: Progress, until: asyncio.Event) -> None:
             await asyncio.wait_for(until.wait(), 1.0)
 
 
-async def watch_policy(
-    settings: Settings, seen: PolicyWatch, metrics: ProcessMetrics, swap: Callable[[Any, Any], str]
-) -> None:
-    """Look at the policy file now and then; swap in a good one, keep the old one when it is bad. Runs until cancelled.
+Swap = Callable[[Sequence[Version]], str]
+"""Takes all versions of the policy into use; returns the hash of the rules now in force."""
 
-    `seen` was made before the policy in force was loaded, so that no change in between is overlooked. `swap` takes policy and rules and returns the rule-set hash.
+
+async def watch_policy(
+    settings: Settings, seen: PolicyWatch, versions: Sequence[Version], metrics: ProcessMetrics, swap: Swap
+) -> None:
+    """Look at the policy now and then; swap in a good one, keep the old one when it is bad. Runs until cancelled.
+
+    A version whose effective time comes is told of by metrics and log like a new one.
+
+    Args:
+        settings: how often to look.
+        seen: made before `versions` were loaded, so that no change in between is overlooked.
+        versions: in use at present.
+        metrics: told of the version in force.
+        swap: called with all versions of a policy that changed.
     """
+    policy, _ = in_force(versions)
     while True:
         await asyncio.sleep(settings.policy_check_seconds)
-        if not seen.changed():
+        changed = seen.changed()
+        if changed:
+            try:
+                versions = load_policies(seen.file)
+            except SettingsError as error:
+                metrics.policy_reload.set(0)
+                log.error("policy_rejected", error=str(error))  # noqa: TRY400 - the sentence is all an operator needs
+                continue
+        elif in_force(versions)[0] is policy:
             continue
-        try:
-            policy, rules = load_policy(seen.file)
-        except SettingsError as error:
-            metrics.policy_reload.set(0)
-            log.error("policy_rejected", error=str(error))  # noqa: TRY400 - the sentence is all an operator needs
-            continue
-        rule_set = swap(policy, rules)
+        policy, rules = in_force(versions)
+        rule_set = swap(versions)
         metrics.describe(policy, rules, rule_set)
         metrics.policy_reload.set(1)
-        log.info("policy_loaded", version=policy.version, rule_set=rule_set, rules=len(rules))
+        log.info("policy_loaded", version=policy.version, rule_set=rule_set, rules=len(rules), versions=len(versions))
 
 
 async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
@@ -139,17 +155,26 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
         SettingsError: the policy is bad. TopicError: the topics do not fit. KafkaError: results were refused.
     """
     seen = policy_watch(settings)
-    policy, rules = load_policy(seen.file)
+    versions = load_policies(seen.file)
     tables = declared_tables(settings)
-    engine = Engine(rules, snapshot_of(policy, tables))
     metrics = EvaluatorMetrics(CollectorRegistry())
-    metrics.describe(policy, rules, engine.rule_set)
-    fact_topic_names = [name for name in (settings.topics.optouts, settings.topics.filings) if name]
-    metrics.initialise(rules, [*(t.name for t in settings.topics.inputs), *fact_topic_names])
-    evaluator = Evaluator(settings, engine, sealer(settings.dead_letters.public_key))
+
+    def engines(versions: Sequence[Version]) -> Versions:
+        watched = settings.evaluator.identity_window_events > 0
+        return Versions(
+            [Engine(rules, snapshot_of(policy, tables), identities_watched=watched) for policy, rules in versions]
+        )
+
+    evaluator = Evaluator(settings, engines(versions), sealer(settings.dead_letters.public_key))
+    policy, rules = in_force(versions)
+    metrics.describe(policy, rules, rule_set_hash(rules))
+    metrics.initialise(rules, [*(t.name for t in settings.topics.inputs), *settings.topics.facts().values()])
     progress = Progress()
     # Made once the broker is there: clients that never start would be left open.
     driver: AiokafkaDriver | None = None
+
+    def present() -> Engine:
+        return evaluator.versions.at(time.time_ns() // 1_000_000)[0]
 
     def bury(topic: str, partition: int, record: Any, error: DecodeError) -> None:
         metrics.dead_letters.labels(topic, error.reason).inc()
@@ -157,7 +182,7 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
         assert driver is not None
         driver.send_later(Output("dead_letters", None, letter, [("content-type", b"application/json")]))
 
-    feed = FactsFeed(settings, tables, time.monotonic, bury)
+    feed = FactsFeed(settings, tables, time.monotonic, bury, lambda: present().snapshot.policy.max_waiver_days)
     limit = settings.watchdog.stalled_seconds
     readiness: dict[str, Check] = {
         "group": lambda: None if driver is not None and driver.assigned.is_set() else "no partitions assigned yet",
@@ -166,16 +191,18 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
 
     def before_scrape() -> None:
         metrics.readiness.set(0 if failing(readiness) else 1)
-        for fact, status in evaluator.engine.snapshot.status().items():
+        for fact, status in present().snapshot.status().items():
             if status is not FactStatus.UNDECLARED:  # what nobody connected is no outage
                 metrics.facts_ready.labels(fact).set(1 if status is FactStatus.READY else 0)
+        metrics.show_waivers(present().waivers, time.time_ns() // 1_000_000)
         for fact, seconds in feed.staleness_seconds().items():
             metrics.facts_staleness.labels(fact).set(seconds)
 
-    def swap(policy: Any, rules: Any) -> str:
-        evaluator.engine = Engine(rules, snapshot_of(policy, tables))
+    def swap(versions: Sequence[Version]) -> str:
+        evaluator.versions = engines(versions)
+        _, rules = in_force(versions)
         metrics.initialise(rules, ())
-        return evaluator.engine.rule_set
+        return rule_set_hash(rules)
 
     async def work() -> None:
         nonlocal driver
@@ -184,7 +211,7 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
             return
         driver = AiokafkaDriver(settings, evaluator, metrics, progress)
         feeding = asyncio.ensure_future(feed.run())
-        watching = asyncio.ensure_future(watch_policy(settings, seen, metrics, swap))
+        watching = asyncio.ensure_future(watch_policy(settings, seen, versions, metrics, swap))
         progress.alive()
         done = watch(progress, limit)
         starting = asyncio.ensure_future(_pulse(progress, driver.assigned))

@@ -28,6 +28,9 @@ from hegui.streams.topics import create_topics
 
 EXAMPLES = Path(__file__).parent / "examples"
 
+FAULTS = 0.1
+"""Share of faulty events in the first part. There are over ninety kinds: in a run of usual length each comes several times."""
+
 Metrics = dict[str, list[tuple[dict[str, str], float]]]
 """Sample name to labels and value."""
 
@@ -65,7 +68,17 @@ def demo_settings(folder: Path, bootstrap: str, ports: tuple[int, int]) -> tuple
     """Write the demo's settings file; topics carry the prefix `demo.`, so that a broker of your own stays as it is."""
     file = folder / "demo.toml"
     run = f"{time.time_ns() // 1_000_000_000:x}"
-    names = ("violations", "observations", "findings", "dead_letters", "coverage_gaps", "optouts", "filings")
+    names = (
+        "violations",
+        "observations",
+        "findings",
+        "dead_letters",
+        "coverage_gaps",
+        "optouts",
+        "filings",
+        "notices",
+        "waivers",
+    )
     topics = "\n".join(f'{name} = "demo.{run}.{name.replace("_", "-")}"' for name in names)
     file.write_text(
         f"""policy_file = "{(EXAMPLES / "policy.yaml").as_posix()}"
@@ -134,15 +147,25 @@ async def run_demo(
     seen.started = time.monotonic()
     watching = [asyncio.ensure_future(_watch_findings(settings, seen)), asyncio.ensure_future(_watch_metrics(seen))]
     try:
-        seen.sent += await send(settings, rate=rate, seconds=faulty_seconds, faults=0.06, seed=1, stop=stop)
+        seen.sent += await send(settings, rate=rate, seconds=faulty_seconds, faults=FAULTS, seed=1, stop=stop)
         seen.mended = True
         rest = None if seconds is None else max(0.0, seconds - faulty_seconds)
         seen.sent += await send(settings, rate=rate, seconds=rest, faults=0.0, seed=2, stop=stop)
-        await asyncio.sleep(1.5)  # one more tick and one more look at the metrics: the last events are counted
+        await _judged(seen, stop)
     finally:
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
+
+
+async def _judged(seen: Seen, stop: asyncio.Event) -> None:
+    """Wait until the metrics show that all was judged, and a second more for the findings; ten seconds at most."""
+    deadline = time.monotonic() + 9
+    while not stop.is_set() and time.monotonic() < deadline:
+        if seen.total("compliance_events_total") >= seen.sent:
+            break
+        await asyncio.sleep(0.2)
+    await asyncio.sleep(1)
 
 
 async def _ready(urls: list[str], stop: asyncio.Event) -> None:
@@ -192,7 +215,7 @@ async def _watch_findings(settings: Settings, seen: Seen) -> None:
 
 
 def screen(seen: Seen) -> Any:
-    """Return what a terminal shows: progress, outcomes by rule, the latest findings with their legal basis."""
+    """Return what a terminal shows: progress, outcomes by family, the latest findings with their legal basis."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -205,13 +228,16 @@ def screen(seen: Seen) -> Any:
         f"   {'cause mended: issues close' if seen.mended else 'faults of every family'}"
     )
     table = Table(box=None, header_style="bold")
-    for column in ("rule", "pass", "fail", "waived", "inconclusive", "title"):
-        table.add_column(column, justify="left" if column in {"rule", "title"} else "right")
+    columns = ("family", "rules", "failing", "pass", "fail", "waived", "inconclusive")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "family" else "right")
     outcomes = seen.outcomes()
-    for rule in find_rules():
-        of_rule = outcomes.get(rule.id, {})
-        counts = [f"{of_rule.get(name, 0):,}" for name in ("pass", "fail", "waived", "inconclusive")]
-        table.add_row(rule.id, *counts, rule.title, style="red" if of_rule.get("fail") else None)
+    for family, prefix in FAMILIES.items():
+        rules = [outcomes.get(rule.id, {}) for rule in find_rules() if rule.id.startswith(prefix)]
+        counts = [sum(of_rule.get(name, 0) for of_rule in rules) for name in columns[3:]]
+        failing = sum(bool(of_rule.get("fail")) for of_rule in rules)
+        row = [str(len(rules)), str(failing), *(f"{count:,}" for count in counts)]
+        table.add_row(family, *row, style="red" if failing else None)
     latest = Table(box=None, header_style="bold")
     for column in ("finding", "service", "rule", "legal basis"):
         latest.add_column(column)

@@ -14,7 +14,9 @@ import msgspec
 import structlog
 from aiokafka import TopicPartition
 
-from hegui.rules.facts import FactStatus, FactTable, Filing, OptOut, Snapshot
+from hegui.rules.facts import FactStatus, FactTable, Filing, Notice, OptOut, Snapshot
+from hegui.rules.policy import PolicyError
+from hegui.rules.waivers import Waiver, check_form
 from hegui.streams.broker import reader, start_with_retry
 from hegui.streams.errors import DecodeError
 from hegui.streams.settings import Settings
@@ -25,33 +27,40 @@ Bury = Callable[[str, int, Any, DecodeError], None]
 """Called for a record that is no fact: topic, partition, record, error."""
 
 
-def fact_topics(settings: Settings) -> dict[str, tuple[str, type[OptOut | Filing]]]:
-    """Return fact name to (topic, record type), for the declared ones."""
-    names = {"optouts": (settings.topics.optouts, OptOut), "filings": (settings.topics.filings, Filing)}
-    return {fact: (topic, kind) for fact, (topic, kind) in names.items() if topic}  # type: ignore[misc]
+KINDS: dict[str, type[OptOut | Filing | Notice | Waiver]] = {
+    "optouts": OptOut,
+    "filings": Filing,
+    "notices": Notice,
+    "waivers": Waiver,
+}
+"""Fact to the type of its records."""
 
 
 def declared_tables(settings: Settings) -> dict[str, FactTable[Any]]:
     """Return empty tables: `loading` where the settings name a topic, else `undeclared`."""
-    declared = fact_topics(settings)
-    return {
-        f: FactTable(FactStatus.LOADING if f in declared else FactStatus.UNDECLARED) for f in ("optouts", "filings")
-    }
+    declared = settings.topics.facts()
+    return {fact: FactTable(FactStatus.LOADING if fact in declared else FactStatus.UNDECLARED) for fact in KINDS}
 
 
 class FactsFeed:
     """Reads the fact topics into tables. Runs in the event loop of the evaluator, between batches."""
 
     def __init__(
-        self, settings: Settings, tables: dict[str, FactTable[Any]], clock: Callable[[], float], bury: Bury
+        self,
+        settings: Settings,
+        tables: dict[str, FactTable[Any]],
+        clock: Callable[[], float],
+        bury: Bury,
+        max_waiver_days: Callable[[], int] = lambda: 366,
     ) -> None:
         self.tables = tables
         self._settings = settings
         self._clock = clock
         self._bury = bury
-        self._topics = fact_topics(settings)
-        self._fact_of = {topic: fact for fact, (topic, _) in self._topics.items()}
-        self._decoders = {fact: msgspec.json.Decoder(kind) for fact, (_, kind) in self._topics.items()}
+        self._max_waiver_days = max_waiver_days
+        self._topics = settings.topics.facts()
+        self._fact_of = {topic: fact for fact, topic in self._topics.items()}
+        self._decoders: dict[str, Any] = {fact: msgspec.json.Decoder(KINDS[fact]) for fact in self._topics}
         self._at_end: dict[str, float] = dict.fromkeys(self._topics, clock())
         self.loaded = asyncio.Event()
         if not self._topics:
@@ -71,7 +80,7 @@ class FactsFeed:
         try:
             partitions = [
                 TopicPartition(topic, p)
-                for topic, _ in self._topics.values()
+                for topic in self._topics.values()
                 for p in sorted(await self._partitions(consumer, topic))
             ]
             consumer.assign(partitions)
@@ -119,7 +128,12 @@ class FactsFeed:
             table.put(record.key, None)
             return
         try:
-            table.put(record.key, self._decoders[fact].decode(record.value))
+            found = self._decoders[fact].decode(record.value)
+            if isinstance(found, Waiver):
+                check_form(found, self._max_waiver_days())
+            table.put(record.key, found)
+        except PolicyError:
+            self._bury(topic, partition, record, DecodeError("invalid_data", "a waiver that may not be: see its form"))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._bury(topic, partition, record, DecodeError("invalid_data", "not a record of " + fact))
 
@@ -135,4 +149,4 @@ class FactsFeed:
 
 def snapshot_of(policy: Any, tables: dict[str, FactTable[Any]]) -> Snapshot:
     """Return a snapshot over the live tables."""
-    return Snapshot(policy, tables["optouts"], tables["filings"])
+    return Snapshot(policy, tables["optouts"], tables["filings"], tables["notices"], tables["waivers"])

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Plan
 from hegui.rules.policy import OTHER, Policy
+from hegui.rules.waivers import WaiverIndex
 
 _EVALUATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _DELAY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
@@ -86,6 +87,10 @@ class ProcessMetrics:
         self.policy_info.labels(policy.version, rule_set).set(1)
 
 
+MAX_REASONS = 500
+"""Most things that `compliance_inconclusive_total` tells apart; the rest is `other`."""
+
+
 class EvaluatorMetrics(ProcessMetrics):
     """What an evaluator exposes."""
 
@@ -99,6 +104,25 @@ class EvaluatorMetrics(ProcessMetrics):
             "compliance_service_evaluations",
             "Outcomes of rules per service: failures, inconclusive and errors",
             ["service", "rule", "outcome"],
+            registry=registry,
+        )
+        self.inconclusive = Counter(
+            "compliance_inconclusive",
+            "Events that a rule could not decide, by what it lacked",
+            ["service", "rule", "missing"],
+            registry=registry,
+        )
+        self._reasons: set[str] = set()
+        self.waivers = Gauge(
+            "compliance_waivers",
+            "Waivers now, by state: active, future, expired, without_effect (no such rule or service)",
+            ["state"],
+            registry=registry,
+        )
+        self.waiver_expiry = Gauge(
+            "compliance_waiver_expiry_timestamp_seconds",
+            "When a waiver ends, by event time",
+            ["waiver"],
             registry=registry,
         )
         self.evaluation_seconds = Histogram(
@@ -151,11 +175,33 @@ class EvaluatorMetrics(ProcessMetrics):
             self.evaluations.labels(rule, outcome.value).inc(n)
             if outcome in SERVICE_OUTCOMES:
                 self.service_evaluations.labels(service, rule, outcome.value).inc(n)
+        for (service, rule, what), n in tallies.missing.items():
+            self.inconclusive.labels(service, rule, self._reason(what)).inc(n)
         for service, at_ms in tallies.last_event_ms.items():
             self.last_event.labels(service).set(at_ms / 1000)
         for (topic, reason), n in tallies.dead_letters.items():
             self.dead_letters.labels(topic, reason).inc(n)
         tallies.clear()
+
+    def show_waivers(self, index: WaiverIndex, now_ms: int) -> None:
+        """Expose waivers by state, and when each ends."""
+        states = dict.fromkeys(("active", "future", "expired"), 0)
+        self.waiver_expiry.clear()
+        for waiver in index.effective:
+            start_ms, end_ms = waiver.interval()
+            state = "future" if now_ms < start_ms else "expired" if end_ms <= now_ms else "active"
+            states[state] += 1
+            self.waiver_expiry.labels(waiver.id).set(end_ms / 1000)
+        for state, n in (*states.items(), ("without_effect", len(index.without_effect))):
+            self.waivers.labels(state).set(n)
+
+    def _reason(self, what: str) -> str:
+        """Return a label of what a rule lacked. The rules name finitely many things; a rule pack that does not is held in check."""
+        if what not in self._reasons:
+            if len(self._reasons) >= MAX_REASONS:
+                return OTHER
+            self._reasons.add(what)
+        return what
 
 
 class Tallies:
@@ -166,6 +212,8 @@ class Tallies:
         self.plans: dict[Plan, int] = {}
         """Events of each plan, not yet spread over its rules."""
         self._evaluations: dict[tuple[str, str, Outcome], int] = {}
+        self.missing: dict[tuple[str, str, str], int] = {}
+        """Service, rule id and what it lacked to events that it could not decide."""
         self.last_event_ms: dict[str, int] = {}
         self.dead_letters: dict[tuple[str, str], int] = {}
 
@@ -175,6 +223,11 @@ class Tallies:
         counts[service, rule, outcome] = counts.get((service, rule, outcome), 0) + events
         counts[service, rule, Outcome.PASS] = counts.get((service, rule, Outcome.PASS), 0) - events
 
+    def lacked(self, service: str, rule: str, what: str, events: int) -> None:
+        """Count events that a rule could not decide, by what it lacked."""
+        key = (service, rule, what)
+        self.missing[key] = self.missing.get(key, 0) + events
+
     @property
     def evaluations(self) -> dict[tuple[str, str, Outcome], int]:
         """Service, rule id and outcome to events."""
@@ -182,6 +235,8 @@ class Tallies:
         for plan, events in self.plans.items():
             for key in plan.outcome_keys:
                 counts[key] = counts.get(key, 0) + events
+            for rule, result in plan.inconclusive:
+                self.lacked(plan.group.label, rule.id, str(result.evidence.get("missing")), events)
         self.plans.clear()
         for key in [key for key, n in counts.items() if not n]:  # every event deviated
             del counts[key]
@@ -192,6 +247,7 @@ class Tallies:
         self.events.clear()
         self.plans.clear()
         self._evaluations.clear()
+        self.missing.clear()
         self.dead_letters.clear()
 
 

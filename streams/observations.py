@@ -32,13 +32,25 @@ def partition_of(key: bytes, partitions: int) -> int:
 class Cell:
     """Events of one plan in one block."""
 
-    __slots__ = ("count", "deviations", "last_ms", "marks", "sent", "sent_deviations", "tallied", "tallied_deviations")
+    __slots__ = (
+        "count",
+        "deviations",
+        "last_ms",
+        "marks",
+        "missing",
+        "sent",
+        "sent_deviations",
+        "tallied",
+        "tallied_deviations",
+    )
 
     def __init__(self) -> None:
         self.count = 0
         self.last_ms = 0
         self.deviations: dict[tuple[Rule, Outcome], int] = {}
         self.marks: dict[Rule, tuple[int, int]] = {}
+        self.missing: dict[tuple[Rule, str], int] = {}
+        """Rule and what it lacked to events it could not decide, since the last tally."""
         self.sent = 0
         self.sent_deviations: dict[Rule, int] = {}
         self.tallied = 0
@@ -87,6 +99,7 @@ class Source:
         self.watermark_ms = 0
         self.cells: dict[Plan, Cell] = {}
         self._failures: dict[Key, _Failures] = {}
+        self._passed: dict[Key, int] = {}  # since the last tick, over the ends of blocks
         self._begin(start)
 
     def _begin(self, offset: int) -> None:
@@ -129,9 +142,14 @@ class Source:
             found.dropped = True
         found.changed = True
 
-    def take(self) -> dict[Key, Sum]:
-        """Return the sums that changed since the last call, within the current block."""
-        passed: dict[Key, int] = {}
+    def take(self, *, passes: bool) -> dict[Key, Sum]:
+        """Return the sums of the current block that changed since the last call.
+
+        Args:
+            passes: whether keys that only passed are told too. They are told at ticks and not at the end of every block: what a
+                pass says is its time, which belongs to no block, and a commit comes only after a tick.
+        """
+        passed = self._passed
         for plan, cell in self.cells.items():
             new = cell.count - cell.sent
             if not new:
@@ -151,7 +169,9 @@ class Source:
                     passed[key] = max(passed.get(key, 0), cell.last_pass_ms(rule))
             cell.sent_deviations = deviated
         changed = {key for key, found in self._failures.items() if found.changed}
-        return {key: self._sum(key, passed.get(key)) for key in sorted(changed | passed.keys())}
+        if passes:
+            changed |= passed.keys()
+        return {key: self._sum(key, passed.pop(key, None)) for key in sorted(changed)}
 
     def _sum(self, key: Key, last_pass_ms: int | None) -> Sum:
         found = self._failures.get(key)
@@ -188,6 +208,9 @@ class Source:
                     tallies.deviated(service, rule.id, outcome, fresh)
             if cell.deviations:
                 cell.tallied_deviations = dict(cell.deviations)
+            for (rule, what), n in cell.missing.items():
+                tallies.lacked(service, rule.id, what, n)
+            cell.missing.clear()
 
 
 def observations(
@@ -199,10 +222,10 @@ def observations(
         source: the source partition.
         partitions: partitions of the observations topic; the partition is that of the issue key.
         cache: key to partition, kept by the caller.
-        tick: whether partitions without changed sums get a record too, so that time passes for them.
+        tick: whether passes are told, and partitions without changed sums get a record too, so that time passes for them.
     """
     by_partition: dict[int, list[Sum]] = {p: [] for p in range(partitions)} if tick else {}
-    for key, sum_ in source.take().items():
+    for key, sum_ in source.take(passes=tick).items():
         partition = cache.get(key)
         if partition is None:
             partition = cache[key] = partition_of(issue_key(*key).encode(), partitions)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from hegui.rules.core import Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import Envelope
-from hegui.rules.facts import FactStatus, FactTable, OptOut, Snapshot, loaded
+from hegui.rules.facts import FactStatus, FactTable, Filing, Notice, OptOut, Snapshot, loaded
 from hegui.rules.policy import Policy
 from hegui.rules.violations import RECORDED, Violation, violation
 from hegui.streams.errors import DecodeError, SettingsError
+from hegui.streams.identities import IdentityWindow
+
+IDENTITIES = 100_000
+"""Events among which a second content under one identity is told."""
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -25,33 +30,60 @@ class Judged(msgspec.Struct, frozen=True):
     violation: Violation | None
 
 
-def offline_engine(policy: Policy, rules: tuple[Rule, ...], optouts: Path | None) -> Engine:
-    """Return an engine over the policy and, when given, a file of opt-outs (JSON lines in the form of the opt-outs topic).
+def offline_engine(
+    policy: Policy,
+    rules: tuple[Rule, ...],
+    optouts: Path | None = None,
+    notices: Path | None = None,
+    filings: Path | None = None,
+) -> Engine:
+    """Return an engine over the policy and the given files of facts: JSON lines in the form of their topics.
+
+    Facts without a file are undeclared: the rules that need them stay inconclusive.
 
     Raises:
-        SettingsError: a line of the file is no opt-out.
+        SettingsError: a line of a file is no such fact.
     """
-    table: FactTable[OptOut] = FactTable(FactStatus.UNDECLARED)
-    if optouts is not None:
-        records = []
-        for number, line in enumerate(optouts.read_bytes().splitlines(), 1):
-            try:
-                records.append(msgspec.json.decode(line, type=OptOut))
-            except msgspec.DecodeError:
-                raise SettingsError(f"{optouts.name}: line {number} is no opt-out; see `hegui schema optout`") from None
-        table = loaded(records)
-    return Engine(rules, Snapshot(policy, table))
+    return Engine(
+        rules,
+        Snapshot(
+            policy,
+            _table(optouts, OptOut, "opt-out"),
+            _table(filings, Filing, "filing"),
+            _table(notices, Notice, "notice"),
+        ),
+    )
+
+
+F = TypeVar("F", OptOut, Filing, Notice)
+
+
+def _table(file: Path | None, kind: type[F], name: str) -> FactTable[F]:
+    if file is None:
+        return FactTable(FactStatus.UNDECLARED)
+    decode = msgspec.json.Decoder(kind).decode
+    records = []
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        try:
+            records.append(decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise SettingsError(
+                f"{file.name}: line {number} is no {name}; see `hegui schema {kind.__name__.lower()}`"
+            ) from None
+    return loaded(records)
 
 
 def judge(engine: Engine, envelopes: Iterable[Envelope | DecodeError]) -> Iterator[Judged | DecodeError]:
     """Judge events one by one; what could not be decoded is passed through."""
+    seen = IdentityWindow(IDENTITIES)
     for envelope in envelopes:
         if isinstance(envelope, DecodeError):
             yield envelope
             continue
         at_ms = int(envelope.time.timestamp() * 1000)
         group = engine.group(envelope.tenant, envelope.data.service)
-        plan, deviations = engine.evaluate(group, envelope.data, at_ms)
+        reused = seen.reused(envelope, msgspec.json.encode(envelope))
+        plan, deviations = engine.evaluate(group, envelope.data, at_ms, reused=reused)
         made = None
         if any(result.outcome in RECORDED for _, result in deviations or ()):
             made = violation(
@@ -76,8 +108,10 @@ class Coverage:
         self.events: dict[str, int] = {}
         self.undecodable: dict[str, int] = {}
         self.fields: dict[tuple[str, str], int] = {}
-        self.outcomes: dict[tuple[str, Outcome], int] = {}
-        self.missing: dict[tuple[str, str], int] = {}
+        self.outcomes: dict[tuple[str, str, Outcome], int] = {}
+        """Service, rule and outcome to events."""
+        self.missing: dict[tuple[str, str, str], int] = {}
+        """Service, rule and what it lacked to events."""
 
     def add(self, judged: Judged | DecodeError) -> None:
         """Count one event."""
@@ -90,11 +124,31 @@ class Coverage:
         for field in present_fields(data):
             self.fields[kind, field] = self.fields.get((kind, field), 0) + 1
         for rule, result in judged.results.items():
-            key = (rule, result.outcome)
+            key = (judged.service, rule, result.outcome)
             self.outcomes[key] = self.outcomes.get(key, 0) + 1
             if result.outcome is Outcome.INCONCLUSIVE:
-                lacking = (rule, str(result.evidence["missing"]))
+                lacking = (judged.service, rule, str(result.evidence["missing"]))
                 self.missing[lacking] = self.missing.get(lacking, 0) + 1
+
+    def services(self) -> list[str]:
+        """Return the services that events came of."""
+        return sorted({service for service, _, _ in self.outcomes})
+
+    def counts(self, rule: str, service: str | None = None) -> dict[Outcome, int]:
+        """Return outcome to events of a rule, of one service or of all."""
+        counts: dict[Outcome, int] = {}
+        for (of, name, outcome), n in self.outcomes.items():
+            if name == rule and service in (None, of):
+                counts[outcome] = counts.get(outcome, 0) + n
+        return counts
+
+    def lacked(self, rule: str, service: str | None = None) -> dict[str, int]:
+        """Return what a rule lacked, most often first, to the events it could not decide for that."""
+        lacked: dict[str, int] = {}
+        for (of, name, what), n in self.missing.items():
+            if name == rule and service in (None, of):
+                lacked[what] = lacked.get(what, 0) + n
+        return dict(sorted(lacked.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def present_fields(struct: msgspec.Struct, prefix: str = "") -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hegui.rules import events, facts, findings, issues, observations, violations
+from hegui.rules import events, facts, findings, issues, observations, violations, waivers
 from hegui.rules.documentation import field_docs
 from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.dead_letters import DeadLetter
@@ -18,6 +18,8 @@ CONTENT: dict[str, tuple[type, ...]] = {
     "event": (events.GenerationEnvelope, events.IngestEnvelope),
     "optout": (facts.OptOut,),
     "filing": (facts.Filing,),
+    "notice": (facts.Notice,),
+    "waiver": (waivers.Waiver,),
     "violation": (violations.Violation,),
     "dead_letter": (DeadLetter,),
     "coverage_gap": (CoverageGap,),

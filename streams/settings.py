@@ -104,6 +104,10 @@ class TopicSettings(_Section, frozen=True):
     """Opt-outs, compacted; an empty text declares that there is none."""
     filings: str | None = "compliance.filings.v1"
     """Model filings, compacted; an empty text declares that there is none."""
+    notices: str | None = "compliance.notices.v1"
+    """Rights holders' notices, compacted; an empty text declares that there is none."""
+    waivers: str | None = "compliance.waivers.v1"
+    """Waivers beside those of the policy, compacted; an empty text declares that there is none."""
     state_partitions: Partitions = 4
     """Partitions of observations, state and findings."""
     output_partitions: Partitions = 4
@@ -112,6 +116,11 @@ class TopicSettings(_Section, frozen=True):
     """Replicas of every topic made."""
     retention_days: Annotated[int, Meta(ge=1)] = 190
     """Retention of violations, findings' history and dead letters; the law asks logs of six months."""
+
+    def facts(self) -> dict[str, str]:
+        """Return fact name to topic, for the declared ones."""
+        named = {name: getattr(self, name) for name in ("optouts", "filings", "notices", "waivers")}
+        return {name: topic for name, topic in named.items() if topic}
 
 
 class EvaluatorSettings(_Section, frozen=True):
@@ -131,6 +140,8 @@ class EvaluatorSettings(_Section, frozen=True):
     """How far an event's time may lie ahead of the broker's before it is not trusted."""
     max_age_days: Seconds = 400.0
     """How far it may lie behind before it is not trusted."""
+    identity_window_events: Annotated[int, Meta(ge=0)] = 100_000
+    """Over how many events of a partition identities are compared (EVT004, EVT006), 130 bytes each; 0: not at all, which saves 0.5 us an event."""
     facts_timeout_seconds: Seconds = 60.0
     """How long to wait for the facts before joining the group; after that, rules that need them are inconclusive."""
 
@@ -312,7 +323,7 @@ def _check(settings: Settings) -> None:
     topics = settings.topics
     names = [t.name for t in topics.inputs]
     names += [topics.violations, topics.observations, topics.findings, topics.dead_letters, topics.coverage_gaps]
-    names += [name for name in (topics.optouts, topics.filings) if name]
+    names += topics.facts().values()
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise SettingsError(f"settings: topics has {doubled!r} twice; every topic needs its own name")
     if not topics.inputs:

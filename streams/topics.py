@@ -39,11 +39,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     # The broker's append time is the time that an event's own is compared with, and from which the delay counts.
     inputs = {"message.timestamp.type": "LogAppendTime"}
     found = [Topic(t.name, t.partitions, "in", "event", inputs) for t in names.inputs]
-    found += [
-        Topic(name, 1, "in", kind, compacted)
-        for name, kind in ((names.optouts, "optout"), (names.filings, "filing"))
-        if name
-    ]
+    found += [Topic(name, 1, "in", fact.removesuffix("s"), compacted) for fact, name in names.facts().items()]
     found += [
         Topic(names.violations, names.output_partitions, "out", "violation", history),
         Topic(names.findings, names.state_partitions, "out", "finding", {"cleanup.policy": "compact"}, fixed=True),

@@ -18,6 +18,7 @@ _OTHER = ModelReference(id="model-b")
     when={"public_cn": {True}},
     needs=("filings",),
     waivable=False,
+    depends="model",
     cases=(
         fails("not filed", model=_OTHER),
         fails("filed later", at="2023-08-31T23:59:59+08:00"),

@@ -8,6 +8,8 @@ from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
 
+_SHOWN = {value: Code(value) for value in ("2", "3")}
+
 
 def _label(value: str) -> ImplicitLabel:
     return ImplicitLabel(container=True, sites=(LabelSite("xmp", GOOD_LABEL.replace('"Label":"1"', value)),))
@@ -19,11 +21,26 @@ def _label(value: str) -> ImplicitLabel:
     zh="生成方隐式标识的Label值不为“1”",
     severity="high",
     basis=(law.GB_45438_ANNEX_E, law.LABELLING_MEASURES_ART_5),
-    when={"public_cn": {True}, "role": {"generator"}, "delivery": FILE_DELIVERIES},
+    when={
+        "public_cn": {True},
+        "role": {"generator"},
+        "delivery": FILE_DELIVERIES,
+        "implicit_label.container": {True},
+    },
     cases=(
         fails("possibly", implicit_label=_label('"Label":"2"')),
         fails("suspected", implicit_label=_label('"Label":"3"')),
         fails("a word", implicit_label=_label('"Label":"AIGC"')),
+        fails(
+            "wrong behind an unreadable one",
+            implicit_label=ImplicitLabel(
+                container=True,
+                sites=(
+                    LabelSite("xmp", "[1]"),
+                    LabelSite("png_text", GOOD_LABEL.replace('"Label":"1"', '"Label":"2"')),
+                ),
+            ),
+        ),
         passes("one"),
         skips("no label to judge", implicit_label=ImplicitLabel(container=True, sites=())),
         skips("no metadata container", implicit_label=ImplicitLabel(container=False)),
@@ -32,8 +49,11 @@ def _label(value: str) -> ImplicitLabel:
             implicit_label=ImplicitLabel(container=True, sites=(LabelSite("xmp", "[1]"),)),
         ),
         skips("a propagator may say 2", given={"svc": {"role": "propagator"}}, implicit_label=_label('"Label":"2"')),
+        skips("not offered to the public", given={"svc": {"public_cn": False}}, implicit_label=_label('"Label":"2"')),
         skips("before the standard", at="2025-08-31T23:59:59+08:00", implicit_label=_label('"Label":"2"')),
         unclear("nothing said", implicit_label=None),
+        unclear("sites unknown", implicit_label=ImplicitLabel(container=True)),
+        unclear("delivery unknown", delivery=None, implicit_label=_label('"Label":"2"')),
     ),
 )
 def implicit_label_value(event: GenerationEvent, facts: Facts) -> Result:
@@ -46,8 +66,6 @@ def implicit_label_value(event: GenerationEvent, facts: Facts) -> Result:
     2. Set `Label` to `"1"` in the writer's template.
     3. Watch the failure rate of this rule for 15 minutes.
     """
-    if event.implicit_label is not None and event.implicit_label.container is False:
-        return NOT_APPLICABLE
     found = labels(event.implicit_label)
     if found is None:
         return inconclusive("implicit_label.sites")
@@ -58,5 +76,5 @@ def implicit_label_value(event: GenerationEvent, facts: Facts) -> Result:
             continue
         judged = True
         if value != "1":
-            return fail("the label's value is not 1", label=Code(value) if value in {"2", "3"} else value)
+            return fail("the label's value is not 1", label=_SHOWN.get(value, value))
     return PASS if judged else NOT_APPLICABLE

@@ -22,14 +22,33 @@ def _producer(code: str) -> ImplicitLabel:
     zh="隐式标识中的服务提供者编码无效或不属于本服务",
     severity="high",
     basis=(law.PROVIDER_CODE_RULES, law.LABELLING_MEASURES_ART_5),
-    when={"public_cn": {True}, "role": {"generator"}, "delivery": FILE_DELIVERIES},
+    when={
+        "public_cn": {True},
+        "role": {"generator"},
+        "delivery": FILE_DELIVERIES,
+        "implicit_label.container": {True},
+    },
     cases=(
         fails("wrong checksum", implicit_label=_producer("001191440300708461137T1XGW3")),
         fails("small letters", implicit_label=_producer("001191440300708461136t1xgw3")),
         fails("too short", implicit_label=_producer("0011DEMOAI00000")),
         fails("a propagator's extension", implicit_label=_producer("001191440300708461136T2XGW3")),
         fails("another provider's code", implicit_label=_producer("001191110102MAD55U9H0F10002")),
-        fails("I is not in the alphabet of the credit code", implicit_label=_producer("00119144030070846113IT1XGW3")),
+        fails(
+            "I is not in the alphabet of the credit code",
+            given={"svc": {"provider_code": None}},
+            implicit_label=_producer("00119144030070846113IT1XGW3"),
+        ),
+        fails(
+            "wrong behind a name",
+            implicit_label=ImplicitLabel(
+                container=True,
+                sites=(
+                    LabelSite("xmp", GOOD_LABEL.replace(_CODE, "doubao")),
+                    LabelSite("png_text", GOOD_LABEL.replace(_CODE, "0011DEMOAI00000")),
+                ),
+            ),
+        ),
         passes("the registered code"),
         passes(
             "valid, none registered",
@@ -47,10 +66,26 @@ def _producer(code: str) -> ImplicitLabel:
             implicit_label=_producer("002191440300708461137T00000"),
         ),
         skips("a name, which art. 5 allows", implicit_label=_producer("doubao")),
+        skips(
+            "unreadable is another rule's",
+            implicit_label=ImplicitLabel(container=True, sites=(LabelSite("xmp", "[1]"),)),
+        ),
         skips("no label to judge", implicit_label=ImplicitLabel(container=True, sites=())),
         skips("no metadata container", implicit_label=ImplicitLabel(container=False)),
+        skips(
+            "not offered to the public",
+            given={"svc": {"public_cn": False}},
+            implicit_label=_producer("0011DEMOAI00000"),
+        ),
+        skips(
+            "spreads others' content",
+            given={"svc": {"role": "propagator"}},
+            implicit_label=_producer("0011DEMOAI00000"),
+        ),
         skips("before the measures", at="2025-08-31T23:59:59+08:00", implicit_label=_producer("0011DEMOAI00000")),
         unclear("nothing said", implicit_label=None),
+        unclear("sites unknown", implicit_label=ImplicitLabel(container=True)),
+        unclear("delivery unknown", delivery=None, implicit_label=_producer("0011DEMOAI00000")),
     ),
 )
 def provider_code_invalid(event: GenerationEvent, facts: Facts) -> Result:
@@ -63,8 +98,6 @@ def provider_code_invalid(event: GenerationEvent, facts: Facts) -> Result:
     2. Compare the writer's code with `provider_code` of the service in the policy (`hegui config check`).
     3. Correct whichever is wrong; watch the failure rate of this rule for 15 minutes.
     """
-    if event.implicit_label is not None and event.implicit_label.container is False:
-        return NOT_APPLICABLE
     found = labels(event.implicit_label)
     if found is None:
         return inconclusive("implicit_label.sites")

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 _FORM = re.compile(r"00[0-9A-Z]{20}(?:00000|1[0-9A-Z]{4})")
+_PROPAGATOR_FORM = re.compile(r"00[0-9A-Z]{20}(?:00000|2[0-9A-Z]{4})")
 _CODE_LIKE = re.compile(r"00[0-9A-Za-z]{6,}")
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
@@ -24,11 +25,25 @@ def problem_of(code: str) -> str | None:
     """Return `form`, `checksum` or None for a producer's code, and `NAME` for what is none."""
     if not looks_like_code(code):
         return NAME
-    if not _FORM.fullmatch(code):
-        return "form"
-    if code[2:4] == "11" and not social_credit_code_valid(code[4:22]):
-        return "checksum"
-    return None
+    return _problem(code) if _FORM.fullmatch(code) else "form"
+
+
+GENERATION = "generation"
+
+
+@lru_cache(maxsize=1024)  # as above
+def problem_of_propagator(code: str) -> str | None:
+    """Return the same for a propagator's code, and `GENERATION` for a valid code with the extension of a maker.
+
+    Real platforms put the code of their generating service there too.
+    """
+    if _PROPAGATOR_FORM.fullmatch(code):
+        return _problem(code)
+    return problem_of(code) or GENERATION
+
+
+def _problem(code: str) -> str | None:
+    return "checksum" if code[2:4] == "11" and not social_credit_code_valid(code[4:22]) else None
 
 
 def social_credit_code_valid(code: str) -> bool:

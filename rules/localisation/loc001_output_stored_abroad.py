@@ -46,6 +46,12 @@ _CIIO = {"company": {"critical_infrastructure": True}}
             prompt_personal_information=True,
             given={"company": {"many_persons": None}},
         ),
+        unclear(
+            "CIIO or not is unknown",
+            log_region="us-east-1",
+            prompt_personal_information=True,
+            given={"company": {"critical_infrastructure": None}},
+        ),
         unclear("no entity in the policy", log_region="us-east-1", given={"svc": {"entity": None}}),
         unclear("a region that only begins alike", log_region="cnx-1", data_class=None),
     ),

@@ -48,6 +48,13 @@ def _holds(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **compa
             given=_holds("standard_contract"),
         ),
         fails(
+            "core data, only a contract",
+            exported=True,
+            export=_EXPORT,
+            data_class="core",
+            given=_holds("standard_contract"),
+        ),
+        fails(
             "important data is never exempt",
             exported=True,
             export=Export(entity="company", exemption="art_5_1", exemption_document="c-1"),
@@ -96,7 +103,12 @@ def _holds(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **compa
         skips("before the law", at="2021-10-31T23:59:59+08:00", exported=True, export=_EXPORT, data_class="important"),
         unclear("not sensitive: the year's count decides", exported=True, export=_EXPORT),
         unclear("sensitivity unknown", exported=True, export=_EXPORT, sensitive_personal_information=None),
-        unclear("class of data unknown", exported=True, export=_EXPORT, data_class=None),
+        unclear(
+            "class of data not stated", exported=True, export=_EXPORT, data_class=None, given=_holds("certification")
+        ),
+        unclear(
+            "class of data unknown", exported=True, export=_EXPORT, data_class="unknown", given=_holds("certification")
+        ),
         unclear("entity unknown", exported=True, export=Export(entity="nobody")),
         unclear("CIIO unknown", exported=True, export=_EXPORT, given={"company": {"critical_infrastructure": None}}),
         unclear("whether anything left is unknown", exported=None),

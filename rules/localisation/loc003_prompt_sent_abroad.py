@@ -35,9 +35,22 @@ _HELD = ExportMechanism(
             model=_ABROAD,
             given={"company": {"export_mechanisms": (_HELD,)}},
         ),
+        fails(
+            "a document without an exemption",
+            prompt_personal_information=True,
+            model=_ABROAD,
+            export=Export(entity="company", exemption_document="c-1"),
+        ),
         passes("model in the mainland", prompt_personal_information=True),
         passes(
             "covered by a contract",
+            prompt_personal_information=True,
+            model=_ABROAD,
+            given={"company": {"export_mechanisms": (_HELD,)}},
+        ),
+        passes(
+            "covered from that very moment",
+            at="2025-01-01T00:00:00+08:00",
             prompt_personal_information=True,
             model=_ABROAD,
             given={"company": {"export_mechanisms": (_HELD,)}},

@@ -31,7 +31,7 @@ def _verdict(decided_at_ms: int | None) -> Moderation:
         skips("not offered to the public", given={"svc": {"public_cn": False}}, moderation=Moderation(verdict="none")),
         skips("before the law", at="2023-01-09T23:59:59+08:00", moderation=Moderation(verdict="none")),
         unclear("nothing said", moderation=None),
-        unclear("verdict unknown", moderation=Moderation(engine_version="1.0")),
+        unclear("verdict unknown", moderation=Moderation(decided_at_ms=BASE_AT_MS, engine_version="1.0")),
         unclear("time of the verdict unknown", moderation=_verdict(None)),
         unclear("engine unknown", moderation=Moderation(verdict="allow", decided_at_ms=BASE_AT_MS)),
     ),

@@ -38,6 +38,14 @@ _CONTENT = OptOut("content", _HASH, "deny", BASE_AT_MS - 1000)
         ),
         fails("work", source_type="open", work_id="isbn:9787000000001", given={"optouts": (_WORK,)}),
         fails("content", source_type="open", content_sha256=_HASH, given={"optouts": (_CONTENT,)}),
+        fails(
+            "work, while neither content nor domain is",
+            source_type="crawl",
+            work_id="isbn:9787000000001",
+            content_sha256=_HASH,
+            url="https://example.com/a",
+            given={"optouts": (_WORK,)},
+        ),
         passes(
             "another domain that ends alike",
             source_type="crawl",

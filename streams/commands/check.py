@@ -31,6 +31,16 @@ _COLOURS = {"critical": "red", "high": "red", "medium": "yellow", "low": "blue"}
     help="Opt-outs as JSON lines; without it those rules stay inconclusive.",
 )
 @click.option(
+    "--notices",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Rights holders' notices as JSON lines; without it those rules stay inconclusive.",
+)
+@click.option(
+    "--filings",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Model filings as JSON lines, beside those of the policy.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
@@ -38,13 +48,20 @@ _COLOURS = {"critical": "red", "high": "red", "medium": "yellow", "low": "blue"}
     show_default=True,
     help="Text for people, or one JSON line per event.",
 )
-def command(files: tuple[str, ...], policy_file: Path | None, optouts: Path | None, form: str) -> None:
+def command(
+    files: tuple[str, ...],
+    policy_file: Path | None,
+    optouts: Path | None,
+    notices: Path | None,
+    filings: Path | None,
+    form: str,
+) -> None:
     """Judge events offline: JSON lines, one structured CloudEvent each.
 
     Exit code 1 when a rule fails or a line cannot be decoded. Without --policy the example policy is taken.
     """
     policy, rules = policy_from(policy_file)
-    engine = offline_engine(policy, rules, optouts)
+    engine = offline_engine(policy, rules, optouts, notices, filings)
     if policy_file is None:
         click.echo("policy: the example policy (give your own with --policy)", err=True)
     clauses = {rule.id: rule for rule in engine.rules}
@@ -97,6 +114,8 @@ def _text(judged: Judged) -> None:
         click.echo(f"    {result.reason}  [{'; '.join(result.clauses)}]")
         if result.evidence:
             click.echo("    " + "  ".join(f"{key}={value}" for key, value in result.evidence.items()))
+        if result.expired_waiver:
+            click.echo(f"    waiver {result.expired_waiver} has ended and waives no longer")
         if result.waiver:
             click.echo(f"    waived by {result.waiver}")
 

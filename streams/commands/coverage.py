@@ -29,6 +29,14 @@ _TYPES: dict[str, type[msgspec.Struct]] = {"GenerationEvent": GenerationEvent, "
 )
 @policy_option
 @click.option("--optouts", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Opt-outs as JSON lines.")
+@click.option(
+    "--notices",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Rights holders' notices as JSON lines.",
+)
+@click.option(
+    "--filings", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Model filings as JSON lines."
+)
 @config_option
 @click.option(
     "--limit", type=click.IntRange(min=1), default=10_000, show_default=True, help="Latest records to read of a topic."
@@ -42,7 +50,14 @@ _TYPES: dict[str, type[msgspec.Struct]] = {"GenerationEvent": GenerationEvent, "
     help="Text for people, or JSON.",
 )
 def command(
-    origin: str, policy_file: Path | None, optouts: Path | None, config_file: Path | None, limit: int, form: str
+    origin: str,
+    policy_file: Path | None,
+    optouts: Path | None,
+    notices: Path | None,
+    filings: Path | None,
+    config_file: Path | None,
+    limit: int,
+    form: str,
 ) -> None:
     """Show which fields your events carry, which rules stay inconclusive, and what to add.
 
@@ -58,7 +73,7 @@ def command(
         settings = settings_from(config_file)
         policy, rules = policy_from(policy_file or (Path(settings.policy_file) if settings.policy_file else None))
         envelopes = _of_topic(read_topic(settings, origin, limit))
-    for judged in judge(offline_engine(policy, rules, optouts), envelopes):
+    for judged in judge(offline_engine(policy, rules, optouts, notices, filings), envelopes):
         coverage.add(judged)
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(_report(coverage, rules)), indent=2).decode())
@@ -82,14 +97,27 @@ def _report(coverage: Coverage, rules: tuple[Rule, ...]) -> dict[str, object]:
             kind: {field: coverage.fields.get((kind, field), 0) / total for field in all_fields(_TYPES[kind])}
             for kind, total in coverage.events.items()
         },
-        "rules": {
-            rule.id: {
-                **{outcome.value: coverage.outcomes.get((rule.id, outcome), 0) for outcome in Outcome},
-                "missing": {what: n for (rule_id, what), n in coverage.missing.items() if rule_id == rule.id},
-            }
-            for rule in rules
+        "rules": {rule.id: _counts(coverage, rule, None) for rule in rules},
+        "services": {
+            service: {rule.id: _counts(coverage, rule, service) for rule in rules if coverage.counts(rule.id, service)}
+            for service in coverage.services()
         },
     }
+
+
+def _counts(coverage: Coverage, rule: Rule, service: str | None) -> dict[str, object]:
+    counts = coverage.counts(rule.id, service)
+    found: dict[str, object] = {outcome.value: counts.get(outcome, 0) for outcome in Outcome}
+    return {**found, "missing": coverage.lacked(rule.id, service)}
+
+
+def _decided(counts: dict[Outcome, int]) -> int:
+    return sum(counts.get(outcome, 0) for outcome in (Outcome.PASS, Outcome.FAIL, Outcome.WAIVED))
+
+
+def _share(decided: int, unclear: int) -> str:
+    share = f"{int(100 * decided / (decided + unclear)):3}%"  # rounded down: 100 % means every one
+    return click.style(share, fg="yellow" if unclear else "green")
 
 
 def _text(coverage: Coverage, rules: tuple[Rule, ...]) -> None:
@@ -98,20 +126,27 @@ def _text(coverage: Coverage, rules: tuple[Rule, ...]) -> None:
     for reason, n in sorted(coverage.undecodable.items()):
         click.echo(f"{n} undecodable: {reason}")
     click.secho("\nRules: of the events they apply to, how many could be decided", bold=True)
-    decided_by = (Outcome.PASS, Outcome.FAIL, Outcome.WAIVED)
     for rule in rules:
-        decided = sum(coverage.outcomes.get((rule.id, outcome), 0) for outcome in decided_by)
-        unclear = coverage.outcomes.get((rule.id, Outcome.INCONCLUSIVE), 0)
-        if not decided + unclear:
+        counts = coverage.counts(rule.id)
+        unclear = counts.get(Outcome.INCONCLUSIVE, 0)
+        if not _decided(counts) + unclear:
             click.echo(f"  {rule.id}     -   no event it applies to")
             continue
-        share = f"{int(100 * decided / (decided + unclear)):3}%"  # rounded down: 100 % means every one
-        click.echo(f"  {rule.id}  {click.style(share, fg='green' if not unclear else 'yellow')}   {rule.title}")
-        lacking = sorted(
-            ((n, what) for (rule_id, what), n in coverage.missing.items() if rule_id == rule.id), reverse=True
-        )
-        for n, what in lacking[:3]:
+        click.echo(f"  {rule.id}  {_share(_decided(counts), unclear)}   {rule.title}")
+        for what, n in list(coverage.lacked(rule.id).items())[:3]:
             click.echo(f"             add {what}  ({n} events)")
+    click.secho(
+        "\nServices: rules that could not be decided for some of their events, and what was lacking most often",
+        bold=True,
+    )
+    for service in coverage.services():
+        judged = {rule: coverage.counts(rule.id, service) for rule in rules}
+        open_ = {rule: counts for rule, counts in judged.items() if counts.get(Outcome.INCONCLUSIVE)}
+        applied = sum(1 for counts in judged.values() if _decided(counts) or counts.get(Outcome.INCONCLUSIVE))
+        click.echo(f"  {service}: {applied} rules apply, {len(open_)} not always decided")
+        for rule, counts in open_.items():
+            what = next(iter(coverage.lacked(rule.id, service)))
+            click.echo(f"    {rule.id}  {_share(_decided(counts), counts[Outcome.INCONCLUSIVE])}   {what}")
     click.secho("\nFields: share of events that carry them", bold=True)
     for kind, count in sorted(coverage.events.items()):
         click.echo(f"  {kind}")

@@ -12,6 +12,8 @@ from hegui.rules.cases import run_cases
 from hegui.rules.catalog import find_rules
 from hegui.rules.core import Rule
 from hegui.rules.docgen import index, page
+from hegui.rules.eventdoc import events_page
+from hegui.rules.fields_read import fields_read
 from hegui.streams.cli import EXIT_FAILED
 
 
@@ -64,12 +66,13 @@ def test(rule_ids: tuple[str, ...]) -> None:
 @command.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def pages(folder: Path) -> None:
-    """Write the page of every rule, and their index, into FOLDER."""
+    """Write the page of every rule and their index into FOLDER, and the page of the event contract beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     rules = find_rules()
     for rule in rules:
         (folder / f"{rule.id}.md").write_text(page(rule), "utf-8")
     (folder / "README.md").write_text(index(rules), "utf-8")
+    (folder.parent / "events.md").write_text(events_page(rules), "utf-8")
     click.echo(f"{len(rules)} pages")
 
 
@@ -89,6 +92,7 @@ def _row(rule: Rule) -> dict[str, object]:
         "severity": rule.severity,
         "stage": rule.stage,
         "on": rule.on.__name__,
+        "fields": list(fields_read(rule)),
         "basis": [
             {
                 "clause": c.id,

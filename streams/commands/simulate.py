@@ -63,7 +63,7 @@ async def send(
     seed: int,
     stop: asyncio.Event | None = None,
 ) -> int:
-    """Send events at a rate, and the opt-outs that the faults run into; return how many events were sent."""
+    """Send events at a rate, and the opt-outs and notices that the faults run into; return how many events were sent."""
     from hegui.streams.broker import producer, start_with_retry
 
     client = producer(settings.kafka)
@@ -75,6 +75,10 @@ async def send(
             for record in simulation.opt_outs(now_ms):
                 key = f"{record.scheme}|{record.subject}|{record.source}|simulated".encode()
                 await client.send_and_wait(settings.topics.optouts, msgspec.json.encode(record), key=key)
+        if settings.topics.notices:
+            for notice in simulation.notices(now_ms):
+                key = f"{notice.scheme}|{notice.subject}|simulated".encode()
+                await client.send_and_wait(settings.topics.notices, msgspec.json.encode(notice), key=key)
         topics = [topic.name for topic in settings.topics.inputs]
         started = time.monotonic()
         for event in simulation.traffic(

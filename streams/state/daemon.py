@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from importlib.metadata import version
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +20,7 @@ from hegui.streams.daemon import policy_watch, serve, wait_for_topics, watch_pol
 from hegui.streams.dead_letters import DeadLetter
 from hegui.streams.http import Check, HttpServer, failing
 from hegui.streams.metrics import StateMetrics
-from hegui.streams.policy_file import load_policy
+from hegui.streams.policy_file import Version, in_force, load_policies
 from hegui.streams.settings import Settings
 from hegui.streams.state.app import build_app, quit_process
 from hegui.streams.state.issues import IssueKeeper
@@ -35,7 +36,7 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
         SettingsError: the policy is bad. TopicError: the topics do not fit.
     """
     seen = policy_watch(settings)
-    policy, rules = load_policy(seen.file)
+    versions = load_policies(seen.file)
     metrics = StateMetrics(CollectorRegistry())
     keeper = IssueKeeper(
         settings.topics.state_partitions,
@@ -45,12 +46,13 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
         pages=settings.issues.pages_url,
     )
 
-    def swap(policy: Any, rules: Any) -> str:
+    def swap(versions: Sequence[Version]) -> str:
+        policy, rules = in_force(versions)
         rule_set = rule_set_hash(rules)
         keeper.use(policy, rules, find_rules(), rule_set)
         return rule_set
 
-    metrics.describe(policy, rules, swap(policy, rules))
+    metrics.describe(*in_force(versions), swap(versions))
     progress = Progress()
     started: dict[str, Any] = {}
     limit = settings.watchdog.stalled_seconds
@@ -88,7 +90,7 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
         app = build_app(settings, keeper, folder.name, bury)
         progress.alive()
         done = watch(progress, limit)
-        watching = asyncio.ensure_future(watch_policy(settings, seen, metrics, swap))
+        watching = asyncio.ensure_future(watch_policy(settings, seen, versions, metrics, swap))
         try:
             await app.start()
             started["app"] = app

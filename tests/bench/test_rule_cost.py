@@ -16,7 +16,7 @@ def test_rules_that_cannot_apply_cost_next_to_nothing():
 def test_padding_changes_no_result():
     # Else the measurement above would compare different work.
     traffic = Traffic(templates=1000)
-    engines = [evaluator(rules, traffic).engine for rules in (find_rules(), padded(100))]
+    engines = [evaluator(rules, traffic).versions.engines[0] for rules in (find_rules(), padded(100))]
     for envelope in traffic.envelopes:
         data, at_ms = envelope.data, int(envelope.time.timestamp() * 1000)
         real, larger = (
@@ -30,7 +30,7 @@ def test_padding_changes_no_result():
 
 def test_the_spread_book_has_rules_that_apply_and_rules_that_do_not():
     traffic = Traffic(templates=1000)
-    engine = evaluator(book(100), traffic).engine
+    engine = evaluator(book(100), traffic).versions.engines[0]
     met = 0
     for envelope in traffic.envelopes:
         data, at_ms = envelope.data, int(envelope.time.timestamp() * 1000)

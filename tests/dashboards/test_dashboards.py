@@ -2,7 +2,9 @@
 
 import json
 import re
+import subprocess
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import promql_parser
@@ -44,6 +46,17 @@ def test_the_three_dashboards_have_ids_that_alerts_link_to() -> None:
     assert uids == {"hegui-overview", "hegui-rule", "hegui-daemon"}
     linked = {re.search(r"/d/([\w-]+)", alert["annotations"]["dashboard_url"])[1] for alert in ALERTS.values()}  # type: ignore[index]
     assert linked <= uids
+
+
+def test_an_alert_that_links_to_a_panel_names_one_that_exists_and_shows_its_subject() -> None:
+    panels = {(board["uid"], str(panel["id"])): panel for board in BOARDS.values() for panel in board["panels"]}
+    urls = {name: alert["annotations"]["dashboard_url"] for name, alert in ALERTS.items()}
+    found = {
+        name: panels[re.search(r"/d/([\w-]+)", url)[1], re.search(r"viewPanel=(\d+)$", url)[1]]["title"]  # type: ignore[index]
+        for name, url in urls.items()
+        if "viewPanel" in url
+    }
+    assert found == {"ComplianceInconclusiveRatioHigh": "Not evaluated, by service, rule and reason"}
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
@@ -112,6 +125,70 @@ def test_links_stay_inside_or_go_to_runbooks(board: dict[str, Any]) -> None:
     for url in re.findall(r'"url": "([^"]+)"', json.dumps(board)):
         inside = re.match(r"/d/([\w-]+)", url)
         assert url.startswith("${runbook_base:raw}/") or (inside and inside[1] in uids), url
+
+
+REASONS = "compliance_inconclusive_total"
+DAY = 86400
+ANSWERS = [
+    (
+        "overview",
+        "Not evaluated, by service, rule and reason",
+        {
+            REASONS + '{instance="a",service="draw",rule="LBL001",missing="modality"}': "0+1x600",
+            REASONS + '{instance="b",service="draw",rule="LBL001",missing="modality"}': "_x590 7x10",  # born at 7
+            REASONS
+            + '{instance="a",service="chat",rule="MOD001",missing="moderation.action"}': "5x600",  # before this range
+        },
+        {'{service="draw", rule="LBL001", missing="modality"}': 367},
+    ),
+    (
+        "rule",
+        "What this rule lacked, by service",
+        {
+            REASONS + '{instance="a",service="draw",rule="x",missing="modality"}': "_x590 2x10",
+            REASONS + '{instance="a",service="draw",rule="x",missing="delivery"}': "_x590 1x10",
+            REASONS + '{instance="b",service="draw",rule="x",missing="delivery"}': "_x590 1x10",
+            REASONS + '{instance="a",service="draw",rule="y",missing="delivery"}': "_x590 4x10",
+        },
+        {'{service="draw", missing="modality"}': 2, '{service="draw", missing="delivery"}': 2},
+    ),
+    (
+        "overview",
+        "Active waivers",
+        {f'compliance_waivers{{instance="{i}",state="{s}"}}': "3x600" for i in "ab" for s in ("active", "expired")},
+        {"{}": 3},
+    ),
+    (
+        "overview",
+        "Waivers ending within 14 days",
+        {
+            'compliance_waiver_expiry_timestamp_seconds{instance="a",waiver="ended"}': "35999x600",
+            'compliance_waiver_expiry_timestamp_seconds{instance="a",waiver="soon"}': f"{36000 + 14 * DAY - 1}x600",
+            'compliance_waiver_expiry_timestamp_seconds{instance="b",waiver="soon"}': f"{36000 + 14 * DAY - 1}x600",
+            'compliance_waiver_expiry_timestamp_seconds{instance="a",waiver="later"}': f"{36000 + 14 * DAY}x600",
+        },
+        {"{}": 1},
+    ),
+    ("overview", "Waivers ending within 14 days", {}, {"{}": 0}),
+    ("overview", "Expired waivers", {'compliance_waivers{instance="a",state="expired"}': "2x600"}, {"{}": 2}),
+    ("overview", "Waivers without effect", {'compliance_waivers{instance="a",state="active"}': "2x600"}, {"{}": 0}),
+]
+"""Board, panel, series over the ten hours before, and what the panel shows then."""
+
+
+@pytest.mark.parametrize(("name", "title", "series", "expected"), ANSWERS)
+def test_panel_shows(tmp_path: Path, name: str, title: str, series: dict[str, str], expected: dict[str, int]) -> None:
+    board = BOARDS[name]
+    (panel,) = (panel for panel in board["panels"] if panel["title"] == title)
+    (target,) = panel["targets"]
+    expression = expand(target["expr"].replace('=~"$service"', '=~".*"').replace('=~"$rule"', '=~".*"'), board)
+    samples = [{"labels": labels, "value": value} for labels, value in expected.items()]
+    asked = {"expr": expression, "eval_time": "10h", "exp_samples": samples}
+    inputs = [{"series": labels, "values": values} for labels, values in series.items()]
+    file = tmp_path / "panel.test.yml"
+    file.write_text(json.dumps({"tests": [{"interval": "1m", "input_series": inputs, "promql_expr_test": [asked]}]}))
+    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_provisioning() -> None:

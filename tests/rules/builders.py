@@ -58,18 +58,18 @@ def an_engine(*rules: Rule, snapshot: Snapshot | None = None) -> Engine:
 
 
 def judged(
-    engine: Engine, event: Event, at_ms: int = BASE_AT_MS, *, tenant: str = "default", trusted: bool = True
+    engine: Engine, event: Event, at_ms: int = BASE_AT_MS, *, tenant: str = "default", **how: bool
 ) -> dict[str, Result]:
-    """Return what every rule says of one event."""
-    plan, deviations = evaluated(engine, event, at_ms, tenant=tenant, trusted=trusted)
+    """Return what every rule says of one event; `how` is `trusted` and `reused` of `Engine.evaluate`."""
+    plan, deviations = evaluated(engine, event, at_ms, tenant=tenant, **how)
     return plan.outcomes(deviations)
 
 
 def evaluated(
-    engine: Engine, event: Event, at_ms: int = BASE_AT_MS, *, tenant: str = "default", trusted: bool = True
+    engine: Engine, event: Event, at_ms: int = BASE_AT_MS, *, tenant: str = "default", **how: bool
 ) -> tuple[Plan, list[tuple[Rule, Result]]]:
     """Return plan and deviations of one event."""
-    plan, deviations = engine.evaluate(engine.group(tenant, event.service), event, at_ms, trusted=trusted)
+    plan, deviations = engine.evaluate(engine.group(tenant, event.service), event, at_ms, **how)
     return plan, deviations or []
 
 

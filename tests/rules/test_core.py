@@ -6,11 +6,29 @@ from typing import Any
 import pytest
 
 from hegui.rules import law
-from hegui.rules.core import Case, Outcome, Result, RuleError, fail, fails, inconclusive, passes, skips, unclear
+from hegui.rules.core import (
+    Case,
+    Outcome,
+    Result,
+    RuleError,
+    Situation,
+    fail,
+    fails,
+    inconclusive,
+    passes,
+    skips,
+    unclear,
+)
 from hegui.rules.events import GenerationEvent, IngestEvent, Moderation
 from tests.rules.builders import DOC, a_rule, failing, saying
 
 FROM_MEMORY = (law.CSL_ART_39,)
+
+
+def passing(event: object, facts: object) -> bool:
+    return True
+
+
 REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("LBL1", {}, "needs an id of three capitals and three digits, as LBL001"),
     ("LBL0011", {}, "needs an id of three capitals and three digits, as LBL001"),
@@ -45,6 +63,22 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
         "needs a docstring with a first line, `Why:` and `When it fires:`",
     ),
     ("LBL901", {"needs": ("weather",)}, "needs= knows only optouts, filings"),
+    ("LBL901", {"of": GenerationEvent}, "of= is Situation or absent"),
+    (
+        "LBL901",
+        {"of": Situation, "needs": ("filings",)},
+        "judges a situation and needs facts, which change while it lasts; let it judge the event",
+    ),
+    *(
+        (
+            "LBL901",
+            {"depends": "model", **more},
+            "has depends= together with of=, screen= or facts other than filings; take one",
+        )
+        for more in ({"of": Situation}, {"screen": passing}, {"needs": ("optouts",)}, {"needs": ("filings", "notices")})
+    ),
+    ("LBL901", {"depends": "colour"}, "depends on 'colour', which GenerationEvent does not have"),
+    ("LBL901", {"depends": "model.id"}, "depends on 'model.id', which GenerationEvent does not have"),
     ("LBL901", {"on": Moderation}, "judges Moderation, which is no event type; take one of hegui.rules.events"),
     ("LBL901", {"on": IngestEvent, "when": {"role": {"generator"}}}, "has no guard 'role'; IngestEvent knows "),
     ("LBL901", {"when": {"modality": {"smell", 1}}}, "guard modality cannot be ['1', 'smell']; it is one of ['audio',"),
@@ -82,6 +116,14 @@ def test_the_decorator_keeps_what_it_was_told() -> None:
     assert not made.waivable
     assert made.check is failing
     assert made.on is GenerationEvent
+    assert (made.of, made.any_time, made.depends, made.screen) == (None, False, None, None)
+
+
+def test_the_decorator_keeps_the_ways_of_judging() -> None:
+    assert a_rule(of=Situation, any_time=True).of is Situation
+    assert a_rule(of=Situation, any_time=True).any_time
+    assert a_rule(depends="model", needs=("filings",)).depends == "model"
+    assert a_rule(screen=passing).screen is passing
 
 
 def test_a_rule_is_in_force_from_its_earliest_clause_and_cites_those_of_the_time() -> None:

@@ -52,6 +52,8 @@ def test_the_host_of_an_address(url: str, host: str) -> None:
     [
         "",
         "/a/b",
+        "mailto:somebody@example.com",
+        "data:text/plain,x",
         "https://",
         "https:///a",
         "https://user@/",
@@ -99,3 +101,9 @@ def test_a_domain_registered_in_another_spelling_still_covers(registered: str) -
 def test_an_address_without_a_host_is_no_answer() -> None:
     with pytest.raises(ValueError, match="the url has no host"):
         refused("/a/b", "example.com")
+
+
+@pytest.mark.parametrize("registered", ["é" * 64 + ".example", "é..example"])
+def test_a_registered_domain_that_cannot_be_encoded_covers_nothing(registered: str) -> None:
+    assert OptOut("domain", registered, "deny", 1).key() == ("domain", registered)
+    assert refused("https://example.com/", registered) is None

@@ -35,9 +35,12 @@ def test_a_request_counts_up_to_the_very_moment(asked: int, accepted: int, kept:
         requested_at_ms=BASE_AT_MS + asked,
         duty_accepted_at_ms=BASE_AT_MS + accepted,
         log_retain_until_ms=add_months(BASE_AT_MS, 6) + kept,
+        agreement_version="2026-01",
+        log_reference="request-1",
     )
     event = replace(BASE_GENERATION, explicit_label=ExplicitLabel(present=False), unlabelled_request=request)
-    assert says("LBL001", event).outcome == outcome
+    assert says("LBL014", event).outcome == outcome
+    assert says("LBL001", event).outcome == "not_applicable"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,21 @@ def test_a_label_value_of_the_standard_is_shown_and_any_other_is_hashed(value: s
 )
 def test_evidence_names_kind_and_way(rule_id: str, changes: dict, shown: dict) -> None:
     assert says(rule_id, replace(BASE_GENERATION, **changes)).evidence == shown
+
+
+@pytest.mark.parametrize(
+    ("values", "agree"),
+    [
+        ((GOOD_LABEL, GOOD_LABEL), True),
+        ((GOOD_LABEL, GOOD_LABEL, GOOD_LABEL.replace("4c8a5c1e", "5d9b6d2f")), False),
+        ((GOOD_LABEL, "[1]"), False),
+        (("[1]", "[1]"), False),
+    ],
+)
+def test_several_labels_agree_when_they_are_readable_and_alike(values: tuple[str, ...], agree: bool) -> None:
+    sites = tuple(LabelSite("xmp", value) for value in values)
+    event = replace(BASE_GENERATION, implicit_label=ImplicitLabel(container=True, sites=sites))
+    assert says("LBL022", event).evidence == {"sites": len(values), "fields_agree": agree}
 
 
 def test_a_refused_work_is_named_before_a_refused_content() -> None:

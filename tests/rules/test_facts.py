@@ -1,5 +1,9 @@
 """Fact tables: intervals, replacement, tombstones; opt-outs and filings as of an event's time."""
 
+import re
+from typing import Any
+
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,9 +11,9 @@ from msgspec.structs import replace
 
 from hegui.rules.cases import BASE_AT_MS, BASE_POLICY
 from hegui.rules.events import IngestEvent
-from hegui.rules.facts import Facts, FactStatus, FactTable, Filing, OptOut, Snapshot, loaded
+from hegui.rules.facts import MAX_REGIONS, Facts, FactStatus, FactTable, Filing, Notice, OptOut, Snapshot, loaded
 from hegui.rules.opt_out.opt001_user_opt_out_ignored import user_opt_out_ignored
-from hegui.rules.policy import Entity, ModelFiling, Policy, Service
+from hegui.rules.policy import Entity, ModelFiling, Policy, PolicyError, Service, check_policy
 
 AT = 1_000
 
@@ -170,8 +174,6 @@ def test_a_user_who_allowed_again_within_the_grace_time_is_not_held_against_the_
 
 
 def filings(*filed: dict, topic: tuple[Filing, ...] = ()) -> Snapshot:
-    import msgspec
-
     listed = msgspec.convert([{"model": "m", "number": "n-1", **each} for each in filed], tuple[ModelFiling, ...])
     return Snapshot(Policy(version="v", filings=listed), None, loaded(topic))
 
@@ -211,7 +213,15 @@ def test_filings_of_the_topic_count_beside_those_of_the_policy() -> None:
 def test_filings_of_the_policy_are_enough_where_no_topic_is_declared(
     policy: Policy, status: FactStatus, expected: str
 ) -> None:
-    assert Snapshot(policy, None, FactTable(status)).status() == {"optouts": "undeclared", "filings": expected}
+    others = dict.fromkeys(("optouts", "notices", "waivers"), "undeclared")
+    assert Snapshot(policy, None, FactTable(status)).status() == {**others, "filings": expected}
+
+
+def test_every_table_tells_its_own_status() -> None:
+    tables = [FactTable(status) for status in (FactStatus.READY, FactStatus.LOADING, FactStatus.READY)]
+    snapshot = Snapshot(Policy(version="v"), tables[0], None, tables[1], tables[2])
+    expected = {"optouts": "ready", "filings": "undeclared", "notices": "loading", "waivers": "ready"}
+    assert snapshot.status() == expected
 
 
 def test_positions_name_only_the_tables_that_were_read() -> None:
@@ -219,6 +229,120 @@ def test_positions_name_only_the_tables_that_were_read() -> None:
     assert Snapshot(BASE_POLICY, optouts).positions() == {}
     optouts.positions = {2: 7, 0: 5}
     assert Snapshot(BASE_POLICY, optouts).positions() == {"optouts": {"0": 5, "2": 7}}
+
+
+def test_positions_of_every_table_stand_under_its_name() -> None:
+    tables = [loaded(()) for _ in range(4)]
+    for number, table in enumerate(tables):
+        table.positions = {0: number}
+    found = Snapshot(BASE_POLICY, *tables).positions()
+    assert found == {name: {"0": n} for n, name in enumerate(("optouts", "filings", "notices", "waivers"))}
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("notices", "found"),
+    [
+        ([], None),
+        ([Notice("work", "w", BASE_AT_MS - HOUR_MS)], "w"),
+        ([Notice("work", "w", BASE_AT_MS - HOUR_MS + 1)], None),
+        ([Notice("work", "w", BASE_AT_MS + 1)], None),
+        ([Notice("work", "v", 1)], None),
+        ([Notice("holder", "w", 1)], None),
+        ([Notice("work", "w", 1, BASE_AT_MS)], None),
+        ([Notice("work", "w", 1, BASE_AT_MS + 1)], "w"),
+        ([Notice("work", "w", 1, 2), Notice("work", "w", 3)], "w"),
+        ([Notice("work", "w", BASE_AT_MS), Notice("work", "w", 3)], "w"),
+    ],
+    ids=[
+        "none",
+        "as old as the grace time",
+        "within the grace time",
+        "not yet received",
+        "of another work",
+        "of another kind",
+        "settled at that moment",
+        "settled a millisecond later",
+        "settled and received again",
+        "an old one beside a new one",
+    ],
+)
+def test_an_open_notice_counts_after_the_grace_time(notices: list[Notice], found: str | None) -> None:
+    snapshot = Snapshot(replace(BASE_POLICY, notice_grace_hours=1), notices=loaded(notices))
+    notice = Facts(snapshot, BASE_AT_MS, "default", None).notice("work", "w")
+    assert (None if notice is None else notice.subject) == found
+
+
+def test_numbers_of_filings_are_those_in_force() -> None:
+    snapshot = filings({"valid_from": FEB}, {"valid_from": JAN, "valid_to": FEB, "number": "n-2"})
+    snapshot.filings.put(b"1", Filing("m", "n-0", 0))
+    assert Facts(snapshot, FEB_MS, "default", None).filing_numbers("m") == ("n-1", "n-0")
+    assert Facts(snapshot, FEB_MS - 1, "default", None).filing_numbers("m") == ("n-2", "n-0")
+    assert Facts(snapshot, FEB_MS, "default", None).filing_numbers("unfiled") == ()
+
+
+def test_regions_of_events_are_remembered_up_to_a_number() -> None:
+    asked = facts()
+    for number in range(MAX_REGIONS + 2):
+        assert asked.in_mainland(f"cn-{number}")
+        assert not asked.in_mainland(f"us-{number}")
+    assert len(asked.snapshot.regions) == MAX_REGIONS
+    assert all(known == name.startswith("cn") for name, known in asked.snapshot.regions.items())
+
+
+TEST = {"model": "m", "model_version": "1"}
+ZONE = {"zone": "z", "version": "1"}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"model_tests": [TEST, {**TEST, "model_version": "2"}]},
+        {"model_tests": [{**TEST, "human": {"tested": 2, "passed": 2}}]},
+        {"zone_lists": [ZONE, {**ZONE, "zone": "y"}]},
+        {"filings": [{"model": "m", "number": "n", "valid_from": JAN, "valid_to": FEB}]},
+        {"filings": [{"model": "m", "number": "n", "valid_from": JAN}]},
+        {
+            "entities": [
+                {
+                    "name": "e",
+                    "export_mechanisms": [
+                        {"kind": "certification", "reference": "r", "valid_from": JAN, "valid_to": FEB},
+                        {"kind": "certification", "reference": "s", "valid_from": FEB, "valid_to": MAR},
+                    ],
+                }
+            ]
+        },
+    ],
+)
+def test_facts_of_the_policy_that_agree_are_taken(parts: dict[str, Any]) -> None:
+    check_policy(msgspec.convert({"version": "v", "rules": {"select": []}, **parts}, Policy), ())
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        (
+            {"model_tests": [{**TEST, kind: {"tested": 1, "passed": 2}}]},
+            f"model_tests: m 1: {kind} passed 2 of 1; correct one",
+        )
+        for kind in ("human", "keywords", "classifier", "should_refuse", "should_not_refuse")
+    ]
+    + [
+        ({"model_tests": [TEST, TEST]}, "model_tests: 'm/1' stands twice; keep one"),
+        ({"zone_lists": [ZONE, {**ZONE, "version": "2"}]}, "zone_lists: 'z' stands twice; keep one"),
+        (
+            {"filings": [{"model": "m", "number": "n", "valid_from": JAN, "valid_to": JAN}]},
+            "filings: m n ends before it begins; set valid_to after valid_from",
+        ),
+    ],
+)
+def test_facts_of_the_policy_that_cannot_be_are_refused(parts: dict[str, Any], sentence: str) -> None:
+    policy = msgspec.convert({"version": "v", "rules": {"select": []}, **parts}, Policy)
+    with pytest.raises(PolicyError, match=f"^{re.escape(sentence)}$"):
+        check_policy(policy, ())
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_labels_of_an_event_are_told_site_by_site_and_unknown_stays_unknown() ->
     assert labels(ImplicitLabel(sites=())) == []
     two = ImplicitLabel(sites=(LabelSite("xmp", GOOD_LABEL), LabelSite("png_text", "{}")))
     other = ImplicitLabel(sites=(LabelSite("xmp", "[1]"),))
-    expected = [Parsed(None, label="1", producer=PRODUCER), Parsed("empty", damaged=True)]
+    expected = [Parsed(None, False, *VALUES.values()), Parsed("empty", damaged=True)]
     assert [labels(two), labels(two), labels(other), labels(two)] == [
         expected,
         expected,

@@ -44,8 +44,10 @@ def variants(value: Any, texts: tuple[str, ...]) -> Iterator[Any]:
 @pytest.mark.parametrize(("rule", "case"), FAILING)
 def test_a_failing_case_shows_nothing_of_the_events_texts(rule: Rule, case: Case) -> None:
     engine = Engine([rule], case_snapshot(case))
+    how = {"trusted": case.trusted, "reused": case.given.get("identity") == "reused"}
+    assert evaluated(engine, case_event(rule, case), **how)[1]
     for event in variants(case_event(rule, case), MARKERS):
-        plan, deviations = evaluated(engine, event)
+        plan, deviations = evaluated(engine, event, **how)
         record = violation(
             tenant="default",
             source=MARKERS[4],

@@ -12,8 +12,7 @@ RULES = (("LBL001", True), ("LBL002", True), ("LOC001", False))
 SERVICE = {"name": "svc", "team": "t"}
 WAIVER = {
     "id": "w-1",
-    "rule": "LBL001",
-    "service": "svc",
+    "scope": "LBL001@default/svc",
     "reason": "a reason that is long enough",
     "ticket": "T-1",
     "owner": "Zhang San",
@@ -59,25 +58,29 @@ def test_a_policy_that_is_right_is_taken(parts: dict[str, Any]) -> None:
             "services: svc names the entity 'e'; add it under `entities`",
         ),
         ({"rules": {"select": ["XYZ"]}}, "rules.select: no rule begins with 'XYZ'; see `hegui rules list`"),
-        ({"rules": {"ignore": ["LBL009"]}}, "rules.ignore: no rule begins with 'LBL009'; see `hegui rules list`"),
+        ({"rules": {"ignore": ["LBL999"]}}, "rules.ignore: no rule begins with 'LBL999'; see `hegui rules list`"),
         ({"rules": {"ignore": [""]}}, "rules.ignore: "),
-        ({"rules": {"override": {"LBL009": {}}}}, "rules.override: "),
+        ({"rules": {"override": {"LBL999": {}}}}, "rules.override: "),
         ({"rules": {"override": {"LBL": {"severity": "low"}}}}, "rules.override: "),
         ({"rules": {"override": {"ALL": {"severity": "low"}}}}, "rules.override: "),
         (
-            waived(rule="LBL009"),
-            "waivers: w-1 names the rule 'LBL009', which does not exist; see `hegui rules list`",
+            waived(scope="LBL999@default/svc"),
+            "waivers: w-1 names the rule 'LBL999', which does not exist; see `hegui rules list`",
         ),
         (
-            waived(rule="LOC001"),
+            waived(scope="LOC001@default/svc"),
             "waivers: w-1 waives LOC001, which may not be waived; remove the waiver and mend the cause",
         ),
         (
-            waived(service="nobody"),
+            waived(scope="LBL001"),
+            "waivers: w-1: the scope 'LBL001' is not of the form RULE@TENANT/SERVICE; write it as MOD001@default/chat-assistant",
+        ),
+        (
+            waived(scope="LBL001@default/nobody"),
             "waivers: w-1 names the service 'nobody', which is not under `services` of tenant 'default'",
         ),
         (
-            waived(tenant="a"),
+            waived(scope="LBL001@a/svc"),
             "waivers: w-1 names the service 'svc', which is not under `services` of tenant 'a'",
         ),
         (

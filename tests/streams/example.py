@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import hegui.streams
-from hegui.rules.core import Outcome
+from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import Envelope
 from hegui.rules.facts import FactTable, Snapshot, loaded
@@ -14,14 +14,25 @@ from hegui.streams import simulation
 from hegui.streams.evaluator import Evaluator
 from hegui.streams.policy_file import load_policy
 from hegui.streams.settings import Settings, load_settings
-from tests.data.make import FAULTS, SOUND, START_MS
+from hegui.streams.simulation import FAULTS, SOUND
+from tests.data.make import START_MS
 from tests.streams.fakes import FakeRecord
 
 DATA = Path(__file__).parents[1] / "data"
 EXAMPLES = Path(hegui.streams.__file__).parent / "examples"
 POLICY, RULES = load_policy(EXAMPLES / "policy.yaml")
 OPTOUTS = simulation.opt_outs(START_MS)
+NOTICES = simulation.notices(START_MS)
 KINDS = {**SOUND, **FAULTS}
+NOT_IN_DATA = {"EVT002", "EVT004", "EVT005", "EVT006"}
+"""Rules that no event's data can break: they ask for the broker's time, and for other events of the same identity."""
+OF_DRAFTS = {rule for rule, kind in FAULTS.items() if kind is FAULTS["FIL002"]}
+"""Rules that ask only for the service's entry in the registry: the unfinished service breaks all of them with each event."""
+ALSO = {"LOC004": {"TRN013"}, "OPT008": {"OPT002"}}
+"""Rule to others that cannot but fail with it: important data is refused wherever it lies, a reservation wherever it is used."""
+NEEDS_NOTICES = {rule.id for rule in RULES if "notices" in rule.needs}
+NEEDS_FACTS = NEEDS_NOTICES | {rule.id for rule in RULES if "optouts" in rule.needs}
+"""Rules that stay undecided while nobody connects their facts. Filings stand in the policy."""
 TOPIC = "events"
 ENVIRONMENT = {"HEGUI_KAFKA__BOOTSTRAP_SERVERS": "localhost:9092"}
 
@@ -44,8 +55,12 @@ def with_input(found: Settings) -> Settings:
     return replace(found, topics=replace(found.topics, inputs=(InputTopic(TOPIC),)))
 
 
-def engine(optouts: FactTable | None = None) -> Engine:
-    return Engine(RULES, Snapshot(POLICY, optouts if optouts is not None else loaded(OPTOUTS)))
+def snapshot(optouts: FactTable | None = None) -> Snapshot:
+    return Snapshot(POLICY, optouts if optouts is not None else loaded(OPTOUTS), notices=loaded(NOTICES))
+
+
+def engine(optouts: FactTable | None = None, rules: Sequence[Rule] = RULES) -> Engine:
+    return Engine(rules, snapshot(optouts))
 
 
 def evaluator(**environment: str) -> Evaluator:

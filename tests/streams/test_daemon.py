@@ -1,6 +1,9 @@
 """Start and stop of the evaluator role, and reloads of the policy, with the brokers' clients replaced."""
 
 import asyncio
+import time
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -14,6 +17,7 @@ from hegui.streams.daemon import policy_watch, run_evaluator, serve, unless, wai
 from hegui.streams.errors import SettingsError, TopicError
 from hegui.streams.http import HttpServer
 from hegui.streams.metrics import EvaluatorMetrics
+from hegui.streams.policy_file import in_force, load_policies
 from hegui.streams.topics import topics
 from tests.streams.example import EXAMPLES, records, settings
 from tests.streams.fakes import FakeAdmin, FakeClock, FakeConsumer, FakePartition, FakeProducer, FakeRecord, turns
@@ -40,10 +44,8 @@ class World:
         self.admin = FakeAdmin({topic.name: topic.partitions for topic in topics(SETTINGS)})
         self.consumer = FakeConsumer({EVENTS: FakePartition(list(log))}, {})
         self.producer = FakeProducer()
-        facts = {
-            TopicPartition("compliance.optouts.v1", 0): FakePartition([FakeRecord(0, 0, b"bad", key=b"k")]),
-            TopicPartition("compliance.filings.v1", 0): FakePartition(),
-        }
+        facts = {TopicPartition(topic, 0): FakePartition() for topic in SETTINGS.topics.facts().values()}
+        facts[TopicPartition("compliance.optouts.v1", 0)] = FakePartition([FakeRecord(0, 0, b"bad", key=b"k")])
         self.reader = FakeConsumer(facts, {})
         self.reader.subscribe([], Nobody())
         patch.setattr("hegui.streams.daemon.admin", lambda _: self.admin)
@@ -162,11 +164,11 @@ async def test_a_good_policy_is_swapped_in_and_a_bad_one_leaves_the_old_in_force
     value = metrics.registry.get_sample_value
     found = replace(SETTINGS, policy_file=str(file), policy_check_seconds=1e-9)
 
-    def swap(policy, rules):
-        swapped.append(policy.version)
+    def swap(versions):
+        swapped.append(in_force(versions)[0].version)
         return "hash"
 
-    watching = asyncio.ensure_future(watch_policy(found, policy_watch(found), metrics, swap))
+    watching = asyncio.ensure_future(watch_policy(found, policy_watch(found), load_policies(file), metrics, swap))
     await asyncio.sleep(0)
     file.write_text("version: second", "utf-8")
     await turns(lambda: swapped == ["second"])
@@ -178,6 +180,30 @@ async def test_a_good_policy_is_swapped_in_and_a_bad_one_leaves_the_old_in_force
     file.write_text("version: third-one", "utf-8")
     await turns(lambda: swapped == ["second", "third-one"])
     assert value("compliance_policy_last_reload_successful") == 1
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_version_whose_time_comes_is_taken_into_use_without_a_change_of_the_file(tmp_path, monkeypatch):
+    file = tmp_path / "policy.yaml"
+    file.write_text("version: one", "utf-8")
+    soon = datetime.fromtimestamp(time.time() + 3600, UTC).isoformat()
+    (tmp_path / "next.yaml").write_text(f"version: two\neffective_from: {soon}", "utf-8")
+    metrics, found = EvaluatorMetrics(CollectorRegistry()), replace(SETTINGS, policy_file=str(tmp_path))
+    found = replace(found, policy_check_seconds=1e-9)
+    versions = load_policies(tmp_path)
+    told = []
+    watching = asyncio.ensure_future(
+        watch_policy(
+            found, policy_watch(found), versions, metrics, lambda v: told.append(in_force(v)[0].version) or "h"
+        )
+    )
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert told == []
+    later = time.time() + 7200
+    monkeypatch.setattr("hegui.streams.policy_file.time", SimpleNamespace(time=lambda: later))
+    await turns(lambda: told == ["two"])
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
 

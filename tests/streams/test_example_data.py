@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from hegui.rules.core import Outcome
-from hegui.rules.facts import OptOut
+from hegui.rules.facts import Notice, OptOut
 from hegui.streams.decoders import decode_lines
 from tests.data import make
-from tests.streams.example import DATA, RULES, engine, reference
+from tests.streams.example import ALSO, DATA, NOT_IN_DATA, POLICY, RULES, engine, reference
 
 
 def test_the_script_reproduces_the_files(tmp_path):
@@ -28,7 +28,7 @@ def test_only_event_files_lie_directly_in_the_folder():
     assert {file.name for file in DATA.glob("*.jsonl")} == {"generation.jsonl", "ingest.jsonl"}
 
 
-@pytest.mark.parametrize(("name", "count"), [("generation.jsonl", 60), ("ingest.jsonl", 40)])
+@pytest.mark.parametrize(("name", "count"), [("generation.jsonl", 160), ("ingest.jsonl", 60)])
 def test_every_line_is_an_event_one_second_after_the_last(name, count):
     events = list(decode_lines((DATA / name).read_bytes().splitlines()))
     times = [round(event.time.timestamp() * 1000) for event in events]
@@ -43,7 +43,10 @@ def test_every_rule_fails_once_and_most_events_are_sound():
     ]
     counts, _ = reference(engine(), events)
     failures = {rule: n for (_, rule, outcome), n in counts.items() if outcome is Outcome.FAIL}
-    assert failures == {rule.id: 1 for rule in RULES}
+    twice = set().union(*ALSO.values())
+    assert failures == {rule.id: 1 + (rule.id in twice) for rule in RULES if rule.id not in NOT_IN_DATA}
+    failing = [event for event in events if any(o is Outcome.FAIL for _, _, o in reference(engine(), [event])[0])]
+    assert len(failing) * 2 < len(events)
     assert {outcome for _, _, outcome in counts} >= {Outcome.WAIVED, Outcome.INCONCLUSIVE, Outcome.PASS}
 
 
@@ -52,3 +55,10 @@ def test_the_opt_outs_are_records_of_the_topic_and_older_than_the_events():
     found = [msgspec.json.decode(line, type=OptOut) for line in lines]
     assert {record.scheme for record in found} == {"user", "domain"}
     assert all(record.observed_at_ms < make.START_MS for record in found)
+
+
+def test_the_notices_are_records_of_the_topic_and_older_than_the_grace_time():
+    lines = (DATA / "notices" / "notices.jsonl").read_bytes().splitlines()
+    found = [msgspec.json.decode(line, type=Notice) for line in lines]
+    assert {record.scheme for record in found} == {"work", "holder"}
+    assert all(record.received_at_ms < make.START_MS - POLICY.notice_grace_hours * 3_600_000 for record in found)

@@ -8,13 +8,14 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from hegui.rules.facts import FactStatus, Filing, OptOut
-from hegui.streams.facts_feed import FactsFeed, declared_tables, fact_topics, snapshot_of
+from hegui.streams.facts_feed import FactsFeed, declared_tables, snapshot_of
 from tests.streams.example import POLICY, settings
 from tests.streams.fakes import FakeClock, FakeConsumer, FakePartition, FakeRecord, turns
 
 REFUSAL = OptOut("domain", "refused.example", "deny", 1000)
 VALUE = msgspec.json.encode(REFUSAL)
 NO_FILINGS = {"TOPICS__FILINGS": ""}
+NO_OTHERS = {"TOPICS__NOTICES": "", "TOPICS__WAIVERS": ""}
 OPTOUTS = TopicPartition("compliance.optouts.v1", 0)
 MORE_OPTOUTS = TopicPartition("compliance.optouts.v1", 1)
 FILINGS = TopicPartition("compliance.filings.v1", 0)
@@ -22,7 +23,7 @@ FILINGS = TopicPartition("compliance.filings.v1", 0)
 
 class Feed:
     def __init__(self, **environment: str) -> None:
-        self.settings = settings(**environment)
+        self.settings = settings(**NO_OTHERS | environment)
         self.tables = declared_tables(self.settings)
         self.clock = FakeClock()
         self.buried = []
@@ -86,7 +87,7 @@ def test_what_is_no_fact_is_buried_and_changes_nothing(key, value):
 def test_tables_are_loading_where_a_topic_is_named_and_undeclared_elsewhere():
     assert Feed(**NO_FILINGS).tables["filings"].status is FactStatus.UNDECLARED
     assert Feed().tables["filings"].status is FactStatus.LOADING
-    assert set(fact_topics(settings(**NO_FILINGS))) == {"optouts"}
+    assert settings(**NO_FILINGS, **NO_OTHERS).topics.facts() == {"optouts": "compliance.optouts.v1"}
 
 
 def test_without_any_fact_topic_there_is_nothing_to_wait_for():
@@ -202,3 +203,37 @@ async def test_a_broker_that_does_not_answer_makes_facts_stale_never_empty(monke
     assert reading.world.feed.staleness_seconds()["optouts"] == 99
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
+
+
+WAIVERS = TopicPartition("compliance.waivers.v1", 0)
+WAIVER = {
+    "id": "w-1",
+    "scope": "MOD001@default/chat-assistant",
+    "reason": "a reason that is long enough",
+    "ticket": "T-1",
+    "owner": "a",
+    "approver": "b",
+    "valid_from": "2026-01-01T00:00:00+08:00",
+    "valid_to": "2026-06-01T00:00:00+08:00",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ({}, True),
+        ({"scope": "MOD@default/*"}, True),
+        ({"scope": "MOD001"}, False),
+        ({"approver": "A "}, False),
+        ({"valid_to": "2025-06-01T00:00:00+08:00"}, False),
+        ({"valid_to": "2028-06-01T00:00:00+08:00"}, False),
+        ({"reason": "short"}, False),
+        ({"surprise": 1}, False),
+    ],
+)
+def test_a_waiver_that_may_not_be_is_buried_and_waives_nothing(changes, taken):
+    feed = Feed(TOPICS__WAIVERS=WAIVERS.topic)
+    value = msgspec.json.encode(WAIVER | changes)
+    feed.feed.take("waivers", WAIVERS.topic, WAIVERS.partition, FakeRecord(0, 0, value, key=b"w-1"))
+    assert [w.id for w in feed.tables["waivers"]] == (["w-1"] if taken else [])
+    assert len(feed.buried) == (0 if taken else 1)

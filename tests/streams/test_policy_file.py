@@ -2,11 +2,12 @@
 
 import os
 import re
+from datetime import datetime
 
 import pytest
 
 from hegui.streams.errors import SettingsError
-from hegui.streams.policy_file import EMPTY, PolicyWatch, load_policy
+from hegui.streams.policy_file import EMPTY, PolicyWatch, in_force, load_policies, load_policy
 from tests.streams.example import EXAMPLES
 
 EXAMPLE = (EXAMPLES / "policy.yaml").read_text("utf-8")
@@ -57,8 +58,13 @@ def test_a_policy_chooses_rules_and_their_severity(load):
         ("approver: approver@example.com", "approver: OWNER@example.com", ["waivers: W-1", "somebody else"]),
         ("valid_to: 2027-03-01", "valid_to: 2029-03-01", ["waivers: W-1", "longer than 366 days"]),
         ("valid_to: 2027-03-01", "valid_to: 2026-03-01", ["waivers: W-1", "ends before it begins"]),
-        ("rule: MOD001", "rule: MOD999", ["waivers: W-1", "'MOD999'", "hegui rules list"]),
-        ("rule: MOD001", "rule: LOC004", ["waivers: W-1", "LOC004", "may not be waived"]),
+        ("scope: MOD001@", "scope: MOD999@", ["waivers: W-1", "'MOD999'", "hegui rules list"]),
+        ("scope: MOD001@", "scope: LOC004@", ["waivers: W-1", "LOC004", "may not be waived"]),
+        ("scope: MOD001@default/chat-assistant", "scope: MOD001", ["waivers: W-1", "RULE@TENANT/SERVICE"]),
+        ("@default/chat-assistant", "@default/nobody", ["waivers: W-1", "'nobody'", "services"]),
+        ("passed: 962", "passed: 1962", ["model_tests", "example-model 7", "human passed 1962 of 1000"]),
+        ("keywords: 12500", "keywords: many", ["services[0].safety_assets.keywords"]),
+        ("training_switch: { offered: true, clicks: 2 }", "training_switch: { offerd: true }", ["offerd"]),
         ("select: [ALL]", "select: [XYZ]", ["rules.select", "'XYZ'", "hegui rules list"]),
         ("valid_from: 2026-11-01T00:00:00+08:00", "valid_from: 2026-11-01T00:00:00", ["waivers[0].valid_from"]),
         ("valid_from: 2026-11-01T00:00:00+08:00", "valid_from: 2026-11-01", ["waivers[0].valid_from"]),
@@ -128,3 +134,53 @@ def test_the_watch_sees_a_file_go_and_come_back(tmp_path):
     file.write_text("version: a")
     assert watch.changed()
     assert not PolicyWatch(None).changed()
+
+
+def versions(folder, *texts):
+    for number, text in enumerate(texts):
+        (folder / f"{number}.yaml").write_text(text, "utf-8")
+    return load_policies(folder)
+
+
+def test_a_folder_holds_versions_in_the_order_of_their_times(tmp_path):
+    found = versions(
+        tmp_path,
+        "version: c\neffective_from: 2026-03-01T00:00:00+08:00",
+        "version: a",
+        "version: b\neffective_from: 2026-02-01T00:00:00+08:00",
+    )
+    (tmp_path / "notes.txt").write_text("no policy", "utf-8")
+    assert [policy.version for policy, _ in found] == ["a", "b", "c"]
+    moment = datetime.fromisoformat("2026-03-01T00:00:00+08:00").timestamp()
+    assert [in_force(found, at)[0].version for at in (0.0, moment - 0.001, moment)] == ["a", "b", "c"]
+
+
+def test_before_all_effective_times_the_first_version_is_in_force(tmp_path):
+    found = versions(tmp_path, "version: b\neffective_from: 2026-02-01T00:00:00+08:00")
+    assert in_force(found, 0.0)[0].version == "b"
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        ((), ["holds no .yaml file", "policy_file"]),
+        (("version: a", "version: b"), ["a and b", "effective_from"]),
+        (("version: a", "version: a\neffective_from: 2026-02-01T00:00:00+08:00"), ["a stands in two files"]),
+        (("version: a", "version: ["), ["1.yaml is not YAML"]),
+    ],
+)
+def test_versions_that_do_not_fit_together_are_refused(tmp_path, texts, words):
+    with pytest.raises(SettingsError) as refused:
+        versions(tmp_path, *texts)
+    assert all(word in str(refused.value) for word in words)
+
+
+def test_a_watched_folder_tells_of_new_and_removed_versions(tmp_path):
+    versions(tmp_path, "version: a")
+    watch = PolicyWatch(tmp_path)
+    assert not watch.changed()
+    (tmp_path / "b.yaml").write_text("version: b", "utf-8")
+    assert watch.changed()
+    (tmp_path / "b.yaml").unlink()
+    assert watch.changed()
+    assert not watch.changed()

@@ -15,7 +15,7 @@ from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.dead_letters import DeadLetter
 from hegui.streams.schema import CONTENT, _reachable, asyncapi, json_schemas
 from hegui.streams.topics import topics
-from tests.streams.example import DATA, KINDS, OPTOUTS, TOPIC, evaluator, records, settings
+from tests.streams.example import DATA, KINDS, NOTICES, OPTOUTS, POLICY, TOPIC, evaluator, records, settings
 from tests.streams.fakes import FakeRecord
 
 SCHEMAS = json_schemas()
@@ -39,6 +39,8 @@ def written():
     yield "issue", msgspec.json.encode(Issue("default", "LBL001", "s", marks={"t/0": Mark(0, 0, 5)}, samples=("a",)))
     yield "filing", msgspec.json.encode(Filing("m", "n", 1, 2))
     yield from (("optout", msgspec.json.encode(record)) for record in OPTOUTS)
+    yield from (("notice", msgspec.json.encode(record)) for record in NOTICES)
+    yield from (("waiver", msgspec.json.encode(record)) for record in POLICY.waivers)
     for name in ("generation.jsonl", "ingest.jsonl"):
         yield from (("event", line) for line in (DATA / name).read_bytes().splitlines())
 
@@ -77,6 +79,11 @@ def test_every_record_that_is_written_fits_its_schema():
         ("observation", {"block": None}),
         ("issue", {"status": "lost"}),
         ("filing", {"model": 5}),
+        ("notice", {"scheme": "user"}),
+        ("notice", {"received_at_ms": -1}),
+        ("waiver", {"scope": None}),
+        ("waiver", {"reason": "short"}),
+        ("waiver", {"surprise": 1}),
     ],
 )
 def test_a_broken_record_is_refused(kind, broken):

@@ -7,20 +7,21 @@ import sys
 import pytest
 
 from hegui.streams import simulation
-from tests.streams.example import DATA, EXAMPLES, RULES, envelope
+from tests.streams.example import DATA, EXAMPLES, NEEDS_NOTICES, NOT_IN_DATA, RULES, envelope
 
 SOUND = simulation.encode(envelope("image")) + b"\n"
 FAULTY = simulation.encode(envelope("LBL001", 1)) + b"\n"
-GENERATION, INGEST, OPTOUTS = DATA / "generation.jsonl", DATA / "ingest.jsonl", DATA / "optouts" / "optouts.jsonl"
+GENERATION, INGEST = DATA / "generation.jsonl", DATA / "ingest.jsonl"
+OPTOUTS, NOTICES = DATA / "optouts" / "optouts.jsonl", DATA / "notices" / "notices.jsonl"
 
 
 def test_the_example_data_shows_every_rule_failing(hegui):
-    ran = hegui("check", GENERATION, INGEST, "--optouts", OPTOUTS, "--format", "json")
+    ran = hegui("check", GENERATION, INGEST, "--optouts", OPTOUTS, "--notices", NOTICES, "--format", "json")
     assert ran.code == 1
     lines = [json.loads(line) for line in ran.out.splitlines()]
-    assert len(lines) == 100
+    assert len(lines) == 220
     failing = {v["rule"] for line in lines for v in line["violations"] if v["outcome"] == "fail"}
-    assert failing == {rule.id for rule in RULES}
+    assert failing == {rule.id for rule in RULES} - NOT_IN_DATA
 
 
 def test_json_is_one_line_per_event_with_its_identity_and_every_outcome(hegui):
@@ -74,6 +75,33 @@ def test_without_opt_outs_those_rules_stay_undecided(hegui):
     assert (without["outcomes"]["OPT001"], given["outcomes"]["OPT001"]) == ("inconclusive", "fail")
 
 
+def outcomes(ran):
+    return [json.loads(line)["outcomes"] for line in ran.out.splitlines()]
+
+
+@pytest.mark.parametrize("rule", sorted(NEEDS_NOTICES))
+def test_without_notices_those_rules_stay_undecided(hegui, rule):
+    line = simulation.encode(envelope(rule))
+    (without,) = outcomes(hegui("check", "-", "--format", "json", stdin=line))
+    (given,) = outcomes(hegui("check", "-", "--format", "json", "--notices", NOTICES, stdin=line))
+    assert (without[rule], given[rule]) == ("inconclusive", "fail")
+
+
+def test_filings_are_taken_from_a_file_too(hegui, tmp_path):
+    line = simulation.encode(envelope("FIL001"))
+    file = tmp_path / "filings.jsonl"
+    file.write_text('{"model":"new-model","number":"Example-2","valid_from_ms":0}\n', "utf-8")
+    (without,) = outcomes(hegui("check", "-", "--format", "json", stdin=line))
+    (given,) = outcomes(hegui("check", "-", "--format", "json", "--filings", file, stdin=line))
+    assert (without["FIL001"], given["FIL001"]) == ("fail", "pass")
+
+
+def test_another_content_under_one_identity_is_told(hegui):
+    again = FAULTY.replace(b"test-1", b"test-0")
+    first, second, third = outcomes(hegui("check", "-", "--format", "json", stdin=SOUND + SOUND + again))
+    assert (first["EVT004"], second["EVT004"], third["EVT004"]) == ("pass", "pass", "fail")
+
+
 def test_results_hold_no_content(hegui):
     ran = hegui("check", GENERATION, INGEST, "--optouts", OPTOUTS)
     for word in ("人工智能", "refused.example", "k1:"):
@@ -88,6 +116,11 @@ def test_results_hold_no_content(hegui):
         (["check", "-", "--format", "xml"], "'xml' is not one of"),
         (["check", "-", "--policy", "/no/policy.yaml"], "policy: /no/policy.yaml cannot be read"),
         (["check", "-", "--optouts", GENERATION], "generation.jsonl: line 1 is no opt-out; see `hegui schema optout`"),
+        (["check", "-", "--notices", OPTOUTS], "optouts.jsonl: line 1 is no notice; see `hegui schema notice`"),
+        (
+            ["coverage", "--from", "-", "--filings", NOTICES],
+            "notices.jsonl: line 1 is no filing; see `hegui schema filing`",
+        ),
         (["coverage", "--from", "some.topic"], "give --config"),
     ],
 )
@@ -101,10 +134,16 @@ def test_a_wrong_call_is_told_with_exit_code_2(hegui, arguments, told):
 def test_coverage_tells_what_is_missing(hegui):
     ran = hegui("coverage", "--from", GENERATION)
     assert ran.code == 0
-    assert ran.out.startswith("60 events")
-    assert "LBL001   97%" in ran.out
+    assert ran.out.startswith("160 events")
+    assert "LBL001   99%" in ran.out
     assert "add " in ran.out
     assert "100%  service" in ran.out
+
+
+def test_coverage_with_all_facts_leaves_open_only_what_the_events_lack(hegui):
+    facts = ["--optouts", OPTOUTS, "--notices", NOTICES]
+    found = json.loads(hegui("coverage", "--from", INGEST, *facts, "--format", "json").out)
+    assert {rule: counts["missing"] for rule, counts in found["rules"].items() if counts["missing"]} == {}
 
 
 def test_coverage_as_json_counts_fields_and_rules(hegui):

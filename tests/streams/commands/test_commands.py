@@ -34,7 +34,9 @@ def test_every_command_explains_itself(hegui, words):
     ran = hegui(*words, "--help")
     assert ran.code == 0
     assert "hegui " + " ".join(words) in ran.out.splitlines()[0]
-    assert hegui(*words, "-h").out == ran.out
+    short = hegui(*words, "-h")
+    assert (short.code, short.err) == (0, "")
+    assert short.out == ran.out
 
 
 def test_the_version_is_told(hegui):
@@ -104,7 +106,7 @@ def test_good_settings_and_policy_are_told(hegui):
     ran = hegui("config", "check", "--config", EXAMPLES / "hegui.toml")
     assert ran.code == 0
     assert "settings: good" in ran.out
-    assert "policy: good, version example-1, 4 services, 1 waivers" in ran.out
+    assert "policy: good, version example-1, 10 services, 1 waivers" in ran.out
 
 
 def test_the_settings_file_can_be_named_by_the_environment(hegui, monkeypatch):

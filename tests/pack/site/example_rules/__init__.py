@@ -1,0 +1,1 @@
+"""An installed rule pack with one rule."""
