@@ -23,7 +23,7 @@ from hegui.streams.settings import InputTopic, KafkaSettings, Settings, TopicSet
 from tests.bench.load import POLICY, Traffic
 from tests.bench.synthetic_rules import padded
 
-BOOKS = (18, 50, 100, 200)
+BOOKS = (96, 150, 200, 400)
 _PARTITION = ("bench.events", 0)
 _SETTINGS = Settings(KafkaSettings("localhost:9092"), topics=TopicSettings(inputs=(InputTopic(_PARTITION[0]),)))
 

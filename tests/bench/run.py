@@ -23,8 +23,8 @@ FAUST = "tests.bench.faust_engine"
 ENGINES = (
     Engine("hegui-aiokafka", "real", HEGUI),
     Engine("faust-agent", "real", FAUST, ("agent",), slow=True),
-    Engine("hegui-aiokafka", "100", HEGUI),
-    Engine("faust-agent", "100", FAUST, ("agent",), slow=True),
+    Engine("hegui-aiokafka", "200", HEGUI),
+    Engine("faust-agent", "200", FAUST, ("agent",), slow=True),
     Engine("faust-tuned", "real", FAUST, ("tuned",), slow=True),
     Engine("faust-take", "real", FAUST, ("take",), slow=True),
     Engine("aiokafka-drain", "", "tests.bench.drain_engine"),

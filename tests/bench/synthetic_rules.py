@@ -1,7 +1,7 @@
 """Rule books larger than the real one, to show what a rule costs that can apply, and one that cannot.
 
-`book(100)` is the real book and synthetic rules up to 100, guarded as real ones are: each by two guards of the event, spread
-over their values, so that an event meets some of them. `padded(100)` fills up with rules that no event of the benchmark can
+`book(200)` is the real book and synthetic rules up to 200, guarded as real ones are: each by two guards of the event, spread
+over their values, so that an event meets some of them. `padded(200)` fills up with rules that no event of the benchmark can
 meet. All of them pass on sound events.
 """
 
@@ -114,15 +114,18 @@ def _spread(number: int) -> Rule:
 
 
 def _outside(number: int) -> Rule:
-    """A rule that the traffic of `streams.simulation` cannot meet: it has no such modality, delivery or source."""
+    """A rule that the traffic of `streams.simulation` cannot meet: no event of it has both values."""
     kind = number % 4
     if kind == 3:
-        when: Mapping[str, frozenset[object]] = {"source_type": frozenset({"synthetic", "commercial"})}
+        when: Mapping[str, frozenset[object]] = {
+            "source_type": frozenset({"commercial"}),
+            "biometric": frozenset({"face", "voice"}),
+        }
         return _rule(number, IngestEvent, when, _ingest_check(number))
     generation: tuple[Mapping[str, frozenset[object]], ...] = (
-        {"modality": frozenset({"audio", "video"}), "public_cn": frozenset({True})},
-        {"delivery": frozenset({"export", "copy"}), "role": frozenset({"generator"})},
-        {"deep_synthesis_category": frozenset({2, 3, 4}), "modality": frozenset({"scene"})},
+        {"modality": frozenset({"scene"}), "deep_synthesis_category": frozenset({1})},
+        {"modality": frozenset({"audio"}), "delivery": frozenset({"export", "copy"})},
+        {"modality": frozenset({"video"}), "deep_synthesis_category": frozenset({2, 3, 4})},
     )
     return _rule(number, GenerationEvent, generation[kind], _label_check(number))
 

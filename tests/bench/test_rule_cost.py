@@ -8,15 +8,15 @@ from tests.bench.synthetic_rules import book, padded
 
 
 def test_rules_that_cannot_apply_cost_next_to_nothing():
-    _, larger = costs([find_rules(), padded(100)], events=4000, rounds=9)
-    assert larger.rules == 100
+    _, larger = costs([find_rules(), padded(200)], events=4000, rounds=9)
+    assert larger.rules == 200
     assert larger.to_first < 1.5
 
 
 def test_padding_changes_no_result():
     # Else the measurement above would compare different work.
     traffic = Traffic(templates=1000)
-    engines = [evaluator(rules, traffic).versions.engines[0] for rules in (find_rules(), padded(100))]
+    engines = [evaluator(rules, traffic).versions.engines[0] for rules in (find_rules(), padded(200))]
     for envelope in traffic.envelopes:
         data, at_ms = envelope.data, int(envelope.time.timestamp() * 1000)
         real, larger = (
@@ -30,7 +30,7 @@ def test_padding_changes_no_result():
 
 def test_the_spread_book_has_rules_that_apply_and_rules_that_do_not():
     traffic = Traffic(templates=1000)
-    engine = evaluator(book(100), traffic).versions.engines[0]
+    engine = evaluator(book(200), traffic).versions.engines[0]
     met = 0
     for envelope in traffic.envelopes:
         data, at_ms = envelope.data, int(envelope.time.timestamp() * 1000)

@@ -29,7 +29,10 @@ class Reference:
 
     def __init__(self, settings: Settings, optouts: Iterable[OptOut]) -> None:
         policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
-        tables: dict[str, FactTable[Any]] = {"optouts": loaded(optouts), "filings": FactTable(FactStatus.READY)}
+        tables: dict[str, FactTable[Any]] = {
+            name: FactTable(FactStatus.READY) for name in ("filings", "notices", "waivers")
+        }
+        tables["optouts"] = loaded(optouts)
         self.engine = Engine(rules, snapshot_of(policy, tables))
         self.events = 0
         self.violations: dict[str, Violation] = {}

@@ -99,6 +99,8 @@ class Topics:
                 "coverage_gaps": f"{name}.coverage-gaps",
                 "optouts": f"{name}.optouts",
                 "filings": f"{name}.filings",
+                "notices": f"{name}.notices",
+                "waivers": f"{name}.waivers",
                 "state_partitions": 2,
                 "output_partitions": 2,
             },
