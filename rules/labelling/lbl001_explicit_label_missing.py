@@ -6,6 +6,7 @@ from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclu
 from hegui.rules.events import ExplicitLabel, GenerationEvent, UnlabelledRequest
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import sound_explicit_label
 
 _FILES = frozenset({"download", "copy", "export"})
 _ABSENT = ExplicitLabel(present=False)
@@ -24,6 +25,7 @@ _ASKED = UnlabelledRequest(requested_at_ms=BASE_AT_MS - 1000)
         "deep_synthesis_category": {1, 2, 3, 4, 5},
         "explicit_label.present": {True, False},
     },
+    screen=sound_explicit_label,
     cases=(
         fails("no label", explicit_label=_ABSENT),
         fails("no label, kind 1", deep_synthesis_category=1, explicit_label=_ABSENT),

@@ -1,21 +1,11 @@
 """LBL002."""
 
-import re
-from functools import lru_cache
-
 from hegui.rules import law
 from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.events import ExplicitLabel, GenerationEvent, LabelForm
 from hegui.rules.facts import Facts
-
-# "AI" as a word of its own or next to Chinese, not inside another Latin word.
-_MACHINE = re.compile(r"人工智能|(?<![A-Za-z])AI(?![A-Za-z])")
-_MADE = re.compile(r"生成|合成")
-
-
-@lru_cache(maxsize=256)  # a service has a few label texts, each on every output
-def _elements(words: str) -> tuple[bool, bool]:
-    return _MACHINE.search(words) is not None, _MADE.search(words) is not None
+from hegui.rules.labelling.wording import elements
+from hegui.rules.screens import sound_explicit_label
 
 
 def _text(words: str | None, form: LabelForm | None = None) -> ExplicitLabel:
@@ -34,6 +24,7 @@ def _text(words: str | None, form: LabelForm | None = None) -> ExplicitLabel:
         "deep_synthesis_category": {1, 2, 3, 4, 5},
         "explicit_label.present": {True},
     },
+    screen=sound_explicit_label,
     cases=(
         fails("only AI", explicit_label=_text("AI")),
         fails("only the maker's name", explicit_label=_text("由小助手创作")),
@@ -87,7 +78,7 @@ def explicit_label_wording(event: GenerationEvent, facts: Facts) -> Result:
         if label.form == "rhythm" and event.modality == "audio":
             return NOT_APPLICABLE
         return inconclusive("explicit_label.text")
-    machine, made = _elements(label.text)
+    machine, made = elements(label.text)
     if machine and made:
         return PASS
     return fail("the label's words lack an element", names_ai=machine, names_generation=made, text=label.text)

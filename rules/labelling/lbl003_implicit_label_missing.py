@@ -7,6 +7,7 @@ from hegui.rules.events import GenerationEvent, ImplicitLabel, LabelSite
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
+from hegui.rules.screens import sound_file_label
 
 
 def _sites(*values: str) -> ImplicitLabel:
@@ -25,6 +26,7 @@ def _sites(*values: str) -> ImplicitLabel:
         "delivery": FILE_DELIVERIES,
         "implicit_label.container": {True},
     },
+    screen=sound_file_label,
     cases=(
         fails("looked, found none", implicit_label=_sites()),
         fails("exported without", delivery="export", implicit_label=_sites()),

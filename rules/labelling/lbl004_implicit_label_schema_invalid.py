@@ -7,6 +7,7 @@ from hegui.rules.events import GenerationEvent, ImplicitLabel, LabelSite
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
+from hegui.rules.screens import sound_file_label
 
 
 def _label(value: str) -> ImplicitLabel:
@@ -25,6 +26,7 @@ def _label(value: str) -> ImplicitLabel:
         "delivery": FILE_DELIVERIES,
         "implicit_label.container": {True},
     },
+    screen=sound_file_label,
     cases=(
         fails("Base64", implicit_label=_label("eyJMYWJlbCI6IjEifQ==")),
         fails("a list", implicit_label=_label("[1]")),

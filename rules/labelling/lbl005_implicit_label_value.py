@@ -7,6 +7,7 @@ from hegui.rules.events import GenerationEvent, ImplicitLabel, LabelSite
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
+from hegui.rules.screens import sound_file_label
 
 _SHOWN = {value: Code(value) for value in ("2", "3")}
 
@@ -27,6 +28,7 @@ def _label(value: str) -> ImplicitLabel:
         "delivery": FILE_DELIVERIES,
         "implicit_label.container": {True},
     },
+    screen=sound_file_label,
     cases=(
         fails("possibly", implicit_label=_label('"Label":"2"')),
         fails("suspected", implicit_label=_label('"Label":"3"')),

@@ -8,6 +8,7 @@ from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
 from hegui.rules.labelling.provider_code import NAME, problem_of
+from hegui.rules.screens import sound_file_label
 
 _CODE = "001191440300708461136T1XGW3"
 
@@ -28,6 +29,7 @@ def _producer(code: str) -> ImplicitLabel:
         "delivery": FILE_DELIVERIES,
         "implicit_label.container": {True},
     },
+    screen=sound_file_label,
     cases=(
         fails("wrong checksum", implicit_label=_producer("001191440300708461137T1XGW3")),
         fails("small letters", implicit_label=_producer("001191440300708461136t1xgw3")),

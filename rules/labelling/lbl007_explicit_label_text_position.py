@@ -5,6 +5,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import ExplicitLabel, GenerationEvent, LabelPosition
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import sound_explicit_label
 
 _IN_COURSE = frozenset({"start", "middle", "end"})
 
@@ -28,6 +29,7 @@ def _at(position: LabelPosition | None, persistent: bool | None = False) -> Expl
         "explicit_label.present": {True},
         "modality": {"text"},
     },
+    screen=sound_explicit_label,
     cases=(
         fails("at the edge", modality="text", explicit_label=_at("edge")),
         fails("in a corner", modality="text", explicit_label=_at("corner")),

@@ -5,6 +5,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import ExplicitLabel, GenerationEvent, LabelPosition, Media
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import sound_explicit_label
 
 _PLACES = frozenset({"edge", "corner"})
 
@@ -28,6 +29,7 @@ def _label(height_px: int | None, position: LabelPosition | None = "corner") -> 
         "explicit_label.present": {True},
         "modality": {"image"},
     },
+    screen=sound_explicit_label,
     cases=(
         fails("a pixel below 5 %", explicit_label=_label(38)),
         fails("a pixel below 5 %, upright", explicit_label=_label(38), media=Media(width_px=768, height_px=1024)),

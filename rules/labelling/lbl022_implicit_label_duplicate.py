@@ -6,6 +6,7 @@ from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclu
 from hegui.rules.events import GenerationEvent, ImplicitLabel, LabelSite
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
+from hegui.rules.screens import sound_file_label
 
 
 def _sites(*values: str) -> ImplicitLabel:
@@ -28,6 +29,7 @@ _TWO = _sites(GOOD_LABEL, GOOD_LABEL)
     severity="high",
     basis=(law.GB_45438_6_1_C,),
     when={"public_cn": {True}, "delivery": FILE_DELIVERIES, "implicit_label.container": {True}},
+    screen=sound_file_label,
     cases=(
         fails("two alike", implicit_label=_TWO),
         fails("two that differ", implicit_label=_sites(GOOD_LABEL, GOOD_LABEL.replace("4c8a5c1e", "4c8a5c1f"))),

@@ -8,6 +8,7 @@ from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
 from hegui.rules.labelling.provider_code import GENERATION, NAME, problem_of_propagator
+from hegui.rules.screens import sound_file_label
 
 _ACCEPTED = frozenset({None, NAME, GENERATION})
 _SHORT = "0011DEMOAI00000"
@@ -28,6 +29,7 @@ def _label(propagator: str) -> ImplicitLabel:
     severity="medium",
     basis=(law.PROVIDER_CODE_RULES, law.LABELLING_MEASURES_ART_6),
     when={"public_cn": {True}, "delivery": FILE_DELIVERIES, "implicit_label.container": {True}},
+    screen=sound_file_label,
     cases=(
         fails("too short", implicit_label=_label(_SHORT)),
         fails("wrong checksum", implicit_label=_label("001191440300708461137T2XGW3")),

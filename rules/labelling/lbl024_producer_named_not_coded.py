@@ -7,6 +7,7 @@ from hegui.rules.events import GenerationEvent, ImplicitLabel, LabelSite
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
 from hegui.rules.labelling.provider_code import NAME, problem_of
+from hegui.rules.screens import sound_file_label
 
 
 def _raw(producer: str) -> str:
@@ -32,6 +33,7 @@ _NAMED = _sites(_raw("doubao"))
         "delivery": FILE_DELIVERIES,
         "implicit_label.container": {True},
     },
+    screen=sound_file_label,
     cases=(
         fails("a name", implicit_label=_NAMED),
         fails("a Chinese name", implicit_label=_sites(_raw("某公司"))),

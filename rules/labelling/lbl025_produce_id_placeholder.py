@@ -6,6 +6,7 @@ from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclu
 from hegui.rules.events import GenerationEvent, ImplicitLabel, LabelSite
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
+from hegui.rules.screens import sound_file_label
 
 
 def _raw(number: str) -> str:
@@ -31,6 +32,7 @@ _ZEROS = _sites(_raw("0000000000000000"))
         "delivery": FILE_DELIVERIES,
         "implicit_label.container": {True},
     },
+    screen=sound_file_label,
     cases=(
         fails("zeros", implicit_label=_ZEROS),
         fails("a zero", implicit_label=_sites(_raw("0"))),

@@ -5,6 +5,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import GenerationEvent, ImplicitLabel
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES
+from hegui.rules.screens import sound_file_label
 
 _UNREAD = ImplicitLabel(container=True, read_back=False)
 
@@ -21,6 +22,7 @@ _UNREAD = ImplicitLabel(container=True, read_back=False)
         "delivery": FILE_DELIVERIES,
         "implicit_label.container": {True},
     },
+    screen=sound_file_label,
     cases=(
         fails("not read back", implicit_label=_UNREAD),
         passes("read back"),

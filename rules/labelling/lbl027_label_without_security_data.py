@@ -7,6 +7,7 @@ from hegui.rules.events import GenerationEvent, ImplicitLabel, LabelSite
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
 from hegui.rules.labelling.annex_e import FILE_DELIVERIES, labels
+from hegui.rules.screens import sound_file_label
 
 
 def _sites(*values: str) -> ImplicitLabel:
@@ -30,6 +31,7 @@ _EMPTY = _sites(_BARE)
         "delivery": FILE_DELIVERIES,
         "implicit_label.container": {True},
     },
+    screen=sound_file_label,
     cases=(
         fails("empty", implicit_label=_EMPTY),
         fails("empty beside a filled one", implicit_label=_sites(GOOD_LABEL, _BARE)),

@@ -6,6 +6,7 @@ from hegui.rules.cases import BASE_AT_MS
 from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.events import GenerationEvent
 from hegui.rules.facts import Facts
+from hegui.rules.screens import kept_and_moderated
 
 _DAY_MS = 86_400_000
 # No six months in a row have more days (those from March, May, July and August have as many), an end day that its month
@@ -25,6 +26,7 @@ _LEAP_AUGUST_31_MS = _AUGUST_31_MS + 365 * _DAY_MS
     severity="high",
     basis=(law.CSL_ART_23,),
     when={"public_cn": {True}},
+    screen=kept_and_moderated,
     cases=(
         fails("not kept", log_retain_until_ms=0),
         fails("a millisecond short of the longest six months", log_retain_until_ms=BASE_AT_MS + _LONGEST_MS - 1),

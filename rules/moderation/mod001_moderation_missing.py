@@ -6,6 +6,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import GenerationEvent, Moderation
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import kept_and_moderated
 
 
 def _verdict(decided_at_ms: int | None) -> Moderation:
@@ -19,6 +20,7 @@ def _verdict(decided_at_ms: int | None) -> Moderation:
     severity="high",
     basis=(law.INTERIM_MEASURES_ART_4, law.INTERIM_MEASURES_ART_14, law.DEEP_SYNTHESIS_ART_10),
     when={"public_cn": {True}},
+    screen=kept_and_moderated,
     cases=(
         fails("not moderated", moderation=Moderation(verdict="none")),
         fails("a millisecond late", moderation=_verdict(BASE_AT_MS + 1)),

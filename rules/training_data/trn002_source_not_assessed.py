@@ -6,6 +6,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import sound_record
 
 
 @rule(
@@ -14,6 +15,7 @@ from hegui.rules.facts import Facts
     zh="训练数据来源在采集前未做安全评估",
     severity="high",
     basis=(law.TC260_003_5_1, law.GB_45654_CORPUS),
+    screen=sound_record,
     cases=(
         fails("no assessment", assessment_reference=""),
         fails("no assessment, and no time of one", assessment_reference="", assessed_at_ms=None),

@@ -4,6 +4,7 @@ from hegui.rules import law
 from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.events import IngestEvent
 from hegui.rules.facts import Facts
+from hegui.rules.screens import sound_record
 
 
 @rule(
@@ -13,6 +14,7 @@ from hegui.rules.facts import Facts
     severity="critical",
     stage="sandbox",
     basis=(law.TC260_003_5_1_BLOCKED,),
+    screen=sound_record,
     cases=(
         fails("blocked", legally_blocked=True),
         fails("blocked, crawled", legally_blocked=True, source_type="crawl"),

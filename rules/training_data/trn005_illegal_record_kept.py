@@ -5,6 +5,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import ContentCheck, IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import sound_record
 
 _KEPT = ContentCheck(illegal=True, filtered=False, engine_version="1.0", risk_codes=("A.1.f", "A.2.a"))
 
@@ -15,6 +16,7 @@ _KEPT = ContentCheck(illegal=True, filtered=False, engine_version="1.0", risk_co
     zh="违法不良信息未从训练数据中过滤",
     severity="high",
     basis=(law.INTERIM_MEASURES_ART_7, law.TC260_003_5_1),
+    screen=sound_record,
     cases=(
         fails("unlawful and kept", content_check=_KEPT),
         fails("unlawful, kind of risk unknown", content_check=ContentCheck(illegal=True, filtered=False)),

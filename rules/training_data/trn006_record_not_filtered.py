@@ -5,6 +5,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import ContentCheck, IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import sound_record
 
 _NO_FILTER = ContentCheck(illegal=False, filtered=False, engine_version="")
 
@@ -15,6 +16,7 @@ _NO_FILTER = ContentCheck(illegal=False, filtered=False, engine_version="")
     zh="训练数据未经内容过滤",
     severity="high",
     basis=(law.TC260_003_5_1, law.GB_45654_CORPUS),
+    screen=sound_record,
     cases=(
         fails("no filter ran", content_check=_NO_FILTER),
         fails("synthetic, no filter ran", source_type="synthetic", content_check=_NO_FILTER),

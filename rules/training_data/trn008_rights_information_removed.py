@@ -4,6 +4,7 @@ from hegui.rules import law
 from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.events import IngestEvent
 from hegui.rules.facts import Facts
+from hegui.rules.screens import sound_record
 
 
 @rule(
@@ -13,6 +14,7 @@ from hegui.rules.facts import Facts
     severity="high",
     stage="sandbox",
     basis=(law.COPYRIGHT_ART_51,),
+    screen=sound_record,
     cases=(
         fails("stripped", rights_information_removed=True),
         fails(

@@ -5,6 +5,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import sound_record
 
 
 @rule(
@@ -14,6 +15,7 @@ from hegui.rules.facts import Facts
     severity="high",
     stage="sandbox",
     basis=(law.DSL_ART_21,),
+    screen=sound_record,
     cases=(
         fails("important data", data_class="important"),
         fails("core data", data_class="core"),
