@@ -11,10 +11,9 @@ from typing import Any
 import msgspec
 
 from hegui.rules.core import Case, Outcome, Result, Rule
-from hegui.rules.engine import Engine
+from hegui.rules.engine import Engine, Judged
 from hegui.rules.events import (
     ContentCheck,
-    Event,
     ExplicitLabel,
     GenerationEvent,
     ImplicitLabel,
@@ -25,9 +24,11 @@ from hegui.rules.events import (
     ModelReference,
     Moderation,
 )
+from hegui.rules.exports import ExportLedger
 from hegui.rules.facts import Filing, Notice, OptOut, Snapshot, loaded
 from hegui.rules.policy import (
     Entity,
+    ExportMechanism,
     ModelFiling,
     ModelTest,
     PassRate,
@@ -40,6 +41,7 @@ from hegui.rules.policy import (
     UserAgreement,
     ZoneList,
 )
+from hegui.rules.values import Mechanism
 
 BASE_AT = "2026-08-01T12:00:00+08:00"
 BASE_AT_MS = 1_785_556_800_000
@@ -189,10 +191,38 @@ BASE_POLICY = Policy(
     zone_lists=(ZoneList(zone="shanghai-lingang", version="2025"),),
 )
 
-BASES: dict[type, Event] = {GenerationEvent: BASE_GENERATION, IngestEvent: BASE_INGEST}
+BASE_LEDGER = ExportLedger(
+    tenant="default",
+    entity="company",
+    year=2026,
+    ordinary=1,
+    sensitive=0,
+    uncounted=0,
+    controller_ordinary=1,
+    controller_sensitive=0,
+    controller_entities=1,
+)
 
 
-def case_event(rule: Rule, case: Case) -> Event:
+def holding(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **company: object) -> dict[str, Any]:
+    """Return the `given` of a case in which the company holds a mechanism for exports since 2025."""
+    held = ExportMechanism(
+        kind=kind,
+        reference="x",
+        valid_from=datetime.fromisoformat("2025-01-01T00:00:00+08:00"),
+        valid_to=datetime.fromisoformat(valid_to),
+    )
+    return {"company": {"export_mechanisms": (held,), **company}}
+
+
+BASES: dict[type, Judged] = {
+    GenerationEvent: BASE_GENERATION,
+    IngestEvent: BASE_INGEST,
+    ExportLedger: BASE_LEDGER,
+}
+
+
+def case_event(rule: Rule, case: Case) -> Judged:
     """Return the event of a case: the base event with the case's changes."""
     return msgspec.structs.replace(BASES[rule.on], **case.changes)
 

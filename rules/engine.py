@@ -20,10 +20,14 @@ import msgspec
 from hegui.rules.core import NOT_APPLICABLE, PASS, Check, Outcome, Result, Rule, Situation, folder_sha256, inconclusive
 from hegui.rules.events import Event
 from hegui.rules.evidence import Code
+from hegui.rules.exports import ExportLedger
 from hegui.rules.facts import Facts, FactStatus, Snapshot
 from hegui.rules.guards import GUARDS
 from hegui.rules.policy import OTHER, Service
 from hegui.rules.waivers import WaiverIndex
+
+Judged = Event | ExportLedger
+"""What rules judge: an event, or a state that the state agents keep."""
 
 Deviation = tuple[Rule, Result]
 """A rule of the plan that was judged and did not pass."""
@@ -59,6 +63,7 @@ class Plan:
     __slots__ = (
         "answers",
         "calls",
+        "exports",
         "group",
         "inconclusive",
         "keys",
@@ -105,6 +110,8 @@ class Plan:
         judged = (*called, *(rule for rule, _ in settled))
         self.keys = tuple((rule, (group.tenant, rule.id, group.label)) for rule in judged)
         """Judged rules with tenant, rule id and service: what a sum is kept for."""
+        self.exports = False
+        """Whether events of the plan may have provided personal information abroad."""
         self.outcome_keys = (
             *((group.label, rule.id, Outcome.PASS) for rule in judged),
             *((group.label, rule.id, Outcome.INCONCLUSIVE) for rule, _ in self.inconclusive),
@@ -206,13 +213,13 @@ class Engine:
         return self._others.get(tenant) or self._others[OTHER]
 
     def evaluate(
-        self, group: Group, event: Event, at_ms: int, trusted: bool = True, reused: bool = False
+        self, group: Group, event: Judged, at_ms: int, trusted: bool = True, reused: bool = False
     ) -> tuple[Plan, list[Deviation] | None]:
         """Judge one event.
 
         Args:
             group: the event's group, from `group()`.
-            event: the event's data.
+            event: the event's data, or a state.
             at_ms: the event's time, epoch milliseconds: the law and the facts of that time decide.
             trusted: whether that time agrees with the broker's; if not, every rule that could apply is inconclusive.
             reused: whether another content was judged before under the event's identity and revision.
@@ -278,7 +285,7 @@ class Engine:
         return plan, deviations
 
     @staticmethod
-    def _answer(answers: Answers, value: object, event: Event, facts: Facts) -> tuple[Deviation, ...]:
+    def _answer(answers: Answers, value: object, event: Judged, facts: Facts) -> tuple[Deviation, ...]:
         if len(answers.known) >= MAX_ANSWERS:
             answers.known.clear()
         found = answers.known[value] = _judged(answers.calls, event, facts)
@@ -325,7 +332,11 @@ class Engine:
                     excluded.append(rule)
                 else:
                     settled.append((rule, result))
-        return Plan(group, on, called, unclear, excluded, settled)
+        plan = Plan(group, on, called, unclear, excluded, settled)
+        plan.exports = values.get("prompt_personal_information", False) is not False and bool(
+            values["exported"] or values["prompt_personal_information"]
+        )
+        return plan
 
     @staticmethod
     def _settle(rule: Rule, situation: Situation, facts: Facts) -> Result:
@@ -345,7 +356,7 @@ class Engine:
         return result
 
 
-def _judged(calls: Calls, event: Event, facts: Facts) -> tuple[Deviation, ...]:
+def _judged(calls: Calls, event: Judged, facts: Facts) -> tuple[Deviation, ...]:
     """Return the rules that do not pass an event, before waivers."""
     found = []
     for check, rule in calls:

@@ -189,6 +189,8 @@ class Export(Group, frozen=True):
     """The exporting legal entity, as named in the deployer's policy."""
     destination_country: Annotated[str, Meta(pattern=r"^[A-Z]{2}(?![\s\S])")] | None = None
     """ISO 3166-1 alpha-2 code of the recipient's country."""
+    subjects: tuple[PersonKey, ...] | None = None
+    """The persons whose information it holds; the event's user when absent. They are counted in the entity's ledger of the legal year."""
     exemption: Exemption | None = None
     """The exemption relied on (articles of the Cross-border Provisions)."""
     exemption_document: str | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from hegui.rules import events
+from hegui.rules.exports import ExportLedger
 
 if TYPE_CHECKING:
     from hegui.rules.policy import Service
@@ -79,6 +80,10 @@ def _ingest_key(event: events.IngestEvent) -> tuple[object, ...]:
         event.ai_generated,
         event.annotation is not None,
     )
+
+
+def _no_key(state: object) -> tuple[object, ...]:  # noqa: ARG001 - the form of a key
+    return ()
 
 
 GUARDS: dict[type, Guards] = {
@@ -159,5 +164,7 @@ GUARDS: dict[type, Guards] = {
         of_service=("eu_facing",),
         key=_ingest_key,
     ),
+    ExportLedger: Guards(values={}, of_event=(), of_service=(), key=_no_key),
 }
-"""Event type to its guards. A dotted name is a field of a group; `unlabelled_request`, `work_hits`, `moderation.risk_codes` and `annotation` ask whether there are any."""
+"""What rules judge (event types, and states that the state agents keep) to its guards. A dotted name is a field of a group;
+`unlabelled_request`, `work_hits`, `moderation.risk_codes` and `annotation` ask whether there are any."""

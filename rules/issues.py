@@ -148,6 +148,46 @@ def observe(
     return after, reports + more
 
 
+LEVEL = "level"
+"""Key under which an issue that follows a level counts its openings."""
+
+
+def level(
+    issue: Issue | None, key: tuple[str, str, str], *, failing: bool, event_ms: int, at_ms: int
+) -> tuple[Issue | None, list[Report]]:
+    """Let an issue follow a level: it is open while the condition holds, and one opening counts as one failure.
+
+    Args:
+        issue: the state, None when the condition never held.
+        key: tenant, rule, and what the rule judges (an entity).
+        failing: whether the condition holds.
+        event_ms: event time as of which that was judged, epoch milliseconds.
+        at_ms: the broker's time of the record that caused it.
+    """
+    opened = 0 if issue is None else issue.marks[LEVEL].failures
+    if failing and (issue is None or issue.status == "closed"):
+        made = Issue(
+            *key,
+            episode=1 if issue is None else issue.episode + 1,
+            marks={LEVEL: Mark(0, 0, 0, failures=opened + 1)},
+            base_failures=opened,
+            first_failure_ms=event_ms,
+            last_failure_ms=event_ms,
+            quiet_from_ms=event_ms,
+            uncorrected=None,
+            reported_at_ms=at_ms,
+        )
+        return made, [Report("create", made, at_ms)]
+    if issue is None or issue.status == "closed":
+        return issue, []
+    if failing:
+        if event_ms <= issue.last_failure_ms:
+            return issue, []
+        return msgspec.structs.replace(issue, last_failure_ms=event_ms, unreported=True), []
+    closed = msgspec.structs.replace(issue, status="closed", reported_at_ms=at_ms, unreported=False)
+    return msgspec.structs.replace(closed, base_failures=opened), [Report("close", closed, at_ms)]
+
+
 def advance(issue: Issue, *, watermark_ms: int, at_ms: int, timing: Timing) -> tuple[Issue, list[Report]]:
     """Let time pass: close a quiet or corrected issue, send an update that was held back."""
     if issue.status == "closed":

@@ -227,6 +227,14 @@ CROSS_BORDER_ART_6 = _CROSS_BORDER.clause("art. 6", "V2")
 CROSS_BORDER_ART_7 = _CROSS_BORDER.clause("art. 7", "V1")
 CROSS_BORDER_ART_8 = _CROSS_BORDER.clause("art. 8", "V1")
 
+CERTIFICATION_SPLITTING = _Instrument(
+    "Measures for the Certification of Personal Information Export",
+    "个人信息出境认证办法",
+    "PI Export Certification Measures",
+    "2026-01-01",
+    "https://www.cac.gov.cn/2025-10/17/c_1762449729745366.htm",
+).clause("no splitting", "V2")
+
 _ANTHROPOMORPHIC = _Instrument(
     "Interim Measures for Anthropomorphic AI Interaction Services",
     "人工智能拟人化互动服务管理暂行办法",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from hegui.rules.exports import Account
+
 BLOCK_OFFSETS = 4096
 """Offsets in a block: an evaluator that starts anew repeats at most so many events."""
 
@@ -42,6 +44,21 @@ class Sum(msgspec.Struct, frozen=True, omit_defaults=True):
     """Result uids of events whose higher revision no longer fails, at most `MAX_UIDS`."""
 
 
+class ExportSum(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What exports added to one account: persons, whom a set counts once however often they are told, and what has no person."""
+
+    account: Account
+    """Whose ledger."""
+    last_ms: int
+    """Greatest event time among the exports, epoch milliseconds."""
+    ordinary: tuple[str, ...] = ()
+    """Persons (64 hex digits) whose information was not sensitive, since the last record."""
+    sensitive: tuple[str, ...] = ()
+    """Persons whose information was sensitive, since the last record."""
+    uncounted: dict[str, int] = {}
+    """Problem to exports of the block so far that could not be counted by person."""
+
+
 class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record on the observations topic: the sums that changed, and the progress of one source partition (the tick)."""
 
@@ -59,6 +76,8 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     """Event time that the source partition has reached; the clock where it is idle at zero lag."""
     sums: tuple[Sum, ...] = ()
     """Sums that changed since the last record of this block."""
+    exports: tuple[ExportSum, ...] = ()
+    """What exports added since the last record of this block."""
 
     @property
     def source(self) -> str:

@@ -22,6 +22,7 @@ from hegui.rules.registry import (
     Name,
     Part,
     PassRate,
+    PersonKeyPeriod,
     PolicyError,
     RightsProtection,
     SafetyAssessment,
@@ -71,6 +72,8 @@ class Policy(Part, frozen=True):
     """Waivers."""
     model_tests: tuple[ModelTest, ...] = ()
     """Safety tests of models."""
+    person_keys: tuple[PersonKeyPeriod, ...] = ()
+    """The keys of persons in exports, one for each controller and legal year."""
     zone_lists: tuple[ZoneList, ...] = ()
     """Negative lists of free trade zones in force."""
     rules: RuleSelection = RuleSelection()
@@ -97,6 +100,13 @@ class Policy(Part, frozen=True):
     """Most clicks to the switch that turns training on inputs off."""
     max_waiver_days: Annotated[int, Meta(ge=1, le=366)] = 366
     """Longest waiver."""
+
+    def person_key(self, controller: str, year: int) -> str | None:
+        """Return the id of the key under which a controller's persons are hashed in a legal year; None when none is registered."""
+        for period in self.person_keys:
+            if period.controller == controller and period.year == year:
+                return period.key_id
+        return None
 
     def in_mainland(self, region: str) -> bool:
         """Tell whether a region name lies in the mainland: `cn`, `CN` and `cn-north-1` do, `cnx` does not."""
@@ -156,6 +166,13 @@ def check_policy(policy: Policy, rules: Iterable[tuple[str, bool]]) -> None:
                     f"model_tests: {test.model} {test.model_version}: {kind} passed {rate.passed} of {rate.tested}; correct one"
                 )
     _unique("model_tests", [f"{t.model}/{t.model_version}" for t in policy.model_tests])
+    _unique("person_keys", [f"{k.controller} {k.year}" for k in policy.person_keys])
+    controllers = {e.controller or e.name for e in policy.entities}
+    for period in policy.person_keys:
+        if period.controller not in controllers:
+            raise PolicyError(
+                f"person_keys: {period.controller!r} is no controller; name an entity, or what an entity has as `controller`"
+            )
     _unique("zone_lists", [z.zone for z in policy.zone_lists])
     for filing in policy.filings:
         if filing.valid_to is not None and filing.valid_to <= filing.valid_from:
@@ -181,6 +198,7 @@ __all__ = [
     "ModelTest",
     "Name",
     "PassRate",
+    "PersonKeyPeriod",
     "Policy",
     "PolicyError",
     "RightsProtection",

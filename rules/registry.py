@@ -176,12 +176,25 @@ class Entity(Part, frozen=True):
 
     name: Name
     """As services and exports name it."""
+    controller: Name | None = None
+    """The ultimate controller, when it is not the entity itself: persons exported by all its entities are counted together."""
     critical_infrastructure: bool | None = None
     """Operator of critical information infrastructure (CIIO)."""
     many_persons: bool | None = None
     """Processes personal information of as many persons as the authority's number for storage at home (PIPL art. 40)."""
     export_mechanisms: tuple[ExportMechanism, ...] = ()
     """What it holds for providing personal information abroad."""
+
+
+class PersonKeyPeriod(Part, frozen=True):
+    """The key under which a controller's persons are hashed in one legal year. Another key would count the same persons again."""
+
+    controller: Name
+    """The controller: an entity, or what entities name as theirs."""
+    year: Annotated[int, Meta(ge=2020, le=9999)]
+    """Legal year, Asia/Shanghai."""
+    key_id: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,16}(?![\s\S])")]
+    """The key's id, as in `k<keyid>:`."""
 
 
 class ModelFiling(Part, frozen=True):

@@ -15,6 +15,8 @@ import msgspec
 from hegui.rules.core import Outcome
 from hegui.rules.engine import Deviation, Engine, Plan
 from hegui.rules.events import STREAMS, Envelope
+from hegui.rules.exports import exported
+from hegui.rules.facts import Facts
 from hegui.rules.versions import Versions
 from hegui.rules.violations import RECORDED, VIOLATION_TYPE, result_uid_of, violation
 from hegui.streams.dead_letters import dead_letter
@@ -205,6 +207,10 @@ class Evaluator:
                         watermark_ms = seen_ms
                 if offset < resume_at:
                     cell.tallied += 1
+                if plan.exports:
+                    facts = Facts(engine.snapshot, at_ms, group.tenant, group.service)
+                    if (export := exported(data, facts, trusted)) is not None:  # type: ignore[arg-type] # by the plan
+                        source.exported(export, seen_ms)
                 if deviations is not None or envelope.revision:
                     self._deviated(
                         source, record, envelope, at_ms, seen_ms, before_ms, cell, plan, deviations or [], outputs

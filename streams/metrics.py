@@ -292,6 +292,24 @@ class StateMetrics(ProcessMetrics):
         )
         for activity in ("create", "update", "close"):
             self.findings.labels(activity)
+        self.export_subjects = Gauge(
+            "compliance_export_subjects",
+            "Distinct persons whose information the entity provided abroad in the legal year",
+            ["tenant", "entity", "year", "kind"],
+            registry=registry,
+        )
+        self.export_uncounted = Gauge(
+            "compliance_export_uncounted_events",
+            "Exports of the legal year whose persons could not be counted, by reason",
+            ["tenant", "entity", "year", "problem"],
+            registry=registry,
+        )
+        self.ledger_outcome = Gauge(
+            "compliance_ledger_outcome",
+            "1 for what a rule says at present of an entity's ledgers",
+            ["tenant", "entity", "rule", "outcome"],
+            registry=registry,
+        )
 
 
 DEAD_LETTER_REASONS = (
@@ -320,9 +338,14 @@ METRIC_NAMES: frozenset[str] = metric_names()
 """Used by the tests of dashboards and alerts."""
 
 
-def remove(gauge: Gauge, labels: Mapping[str, str]) -> None:
-    """Remove a series; nothing happens when there is none."""
+def drop(gauge: Gauge, labels: tuple[str, ...]) -> None:
+    """Remove the series of some label values; nothing happens when there is none."""
     try:
-        gauge.remove(*labels.values())
+        gauge.remove(*labels)
     except KeyError:
         return
+
+
+def remove(gauge: Gauge, labels: Mapping[str, str]) -> None:
+    """Remove a series, label names given; nothing happens when there is none."""
+    drop(gauge, tuple(labels.values()))

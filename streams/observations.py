@@ -6,19 +6,23 @@ spread over rules only when a record is made, once a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from aiokafka.partitioner import murmur2
 
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Plan
+from hegui.rules.exports import Account, Exported, account_key
 from hegui.rules.issues import issue_key
-from hegui.rules.observations import BLOCK_OFFSETS, MAX_UIDS, Observation, Sum
+from hegui.rules.observations import BLOCK_OFFSETS, MAX_UIDS, ExportSum, Observation, Sum
 from hegui.streams.metrics import Tallies
 
 MAX_RECORD_BYTES = 600_000
 """About how large an observation record may become before its sums are split over several."""
+
+MAX_PERSONS = 5_000
+"""Most persons in one record, 67 bytes each."""
 
 Key = tuple[str, str, str]
 """Tenant, rule, service."""
@@ -84,6 +88,19 @@ class _Failures:
         self.dropped = False
 
 
+class _Exports:
+    """Exports of one account in one block."""
+
+    __slots__ = ("changed", "last_ms", "ordinary", "sensitive", "uncounted")
+
+    def __init__(self) -> None:
+        self.last_ms = 0
+        self.ordinary: dict[str, None] = {}  # since the last record, in the order of the events
+        self.sensitive: dict[str, None] = {}
+        self.uncounted: dict[str, int] = {}
+        self.changed = False
+
+
 class Source:
     """One source partition: its current block, its progress, and how far an earlier process had come.
 
@@ -99,6 +116,7 @@ class Source:
         self.watermark_ms = 0
         self.cells: dict[Plan, Cell] = {}
         self._failures: dict[Key, _Failures] = {}
+        self._exports: dict[Account, _Exports] = {}
         self._passed: dict[Key, int] = {}  # since the last tick, over the ends of blocks
         self._begin(start)
 
@@ -108,6 +126,7 @@ class Source:
         self.start = offset
         self.cells = {}
         self._failures = {}
+        self._exports = {}
 
     def next_block(self, offset: int) -> None:
         """Begin the block of `offset`; the sums of the old one must have been taken. Blocks begin at their first offset."""
@@ -125,6 +144,32 @@ class Source:
         found.first_ms = at_ms if found.first_ms is None else min(found.first_ms, at_ms)
         found.last_ms = at_ms if found.last_ms is None else max(found.last_ms, at_ms)
         self._note(found, uid, still_fails=True)
+
+    def exported(self, export: Exported, at_ms: int) -> None:
+        """Note what an event adds to an export ledger."""
+        found = self._exports.get(export.account)
+        if found is None:
+            found = self._exports[export.account] = _Exports()
+        found.changed = True
+        found.last_ms = max(found.last_ms, at_ms)
+        if export.problem is not None:
+            found.uncounted[export.problem] = found.uncounted.get(export.problem, 0) + 1
+        persons = found.sensitive if export.sensitive else found.ordinary
+        for person in export.persons:
+            persons[person] = None
+
+    def take_exports(self) -> Iterator[ExportSum]:
+        """Yield what exports added since the last call, at most `MAX_PERSONS` persons at a time."""
+        for account, found in self._exports.items():
+            if not found.changed:
+                continue
+            found.changed = False
+            uncounted = dict(found.uncounted)
+            persons = [(False, person) for person in found.ordinary] + [(True, person) for person in found.sensitive]
+            found.ordinary, found.sensitive = {}, {}
+            for part in batched(persons, MAX_PERSONS) if persons else [()]:
+                ordinary = tuple(person for sensitive, person in part if not sensitive)
+                yield ExportSum(account, found.last_ms, ordinary, tuple(p for s, p in part if s), uncounted)
 
     def corrected(self, key: Key, uid: str) -> None:
         """Note that a higher revision of an event no longer fails."""
@@ -213,6 +258,12 @@ class Source:
             cell.missing.clear()
 
 
+def batched(items: Sequence[tuple[bool, str]], size: int) -> Iterator[Sequence[tuple[bool, str]]]:
+    """Yield the items in parts of a size."""
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
+
+
 def observations(
     source: Source, partitions: int, cache: dict[Key, int], *, tick: bool
 ) -> list[tuple[int, Observation]]:
@@ -224,21 +275,19 @@ def observations(
         cache: key to partition, kept by the caller.
         tick: whether passes are told, and partitions without changed sums get a record too, so that time passes for them.
     """
+    exports: list[tuple[int, ExportSum]] = [
+        (partition_of(account_key(sum_.account).encode(), partitions), sum_) for sum_ in source.take_exports()
+    ]
     by_partition: dict[int, list[Sum]] = {p: [] for p in range(partitions)} if tick else {}
     for key, sum_ in source.take(passes=tick).items():
         partition = cache.get(key)
         if partition is None:
             partition = cache[key] = partition_of(issue_key(*key).encode(), partitions)
         by_partition.setdefault(partition, []).append(sum_)
+    head = (source.topic, source.partition, source.block, source.start, source.position, source.watermark_ms)
     return [
-        (
-            partition,
-            Observation(
-                source.topic, source.partition, source.block, source.start, source.position, source.watermark_ms, part
-            ),
-        )
-        for partition, sums in by_partition.items()
-        for part in _parts(sums)
+        *((partition, Observation(*head, exports=(sum_,))) for partition, sum_ in exports),
+        *((partition, Observation(*head, part)) for partition, sums in by_partition.items() for part in _parts(sums)),
     ]
 
 

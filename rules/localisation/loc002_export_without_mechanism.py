@@ -1,26 +1,14 @@
 """LOC002."""
 
-from datetime import datetime
-
 from hegui.rules import law
+from hegui.rules.cases import holding
 from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
-from hegui.rules.events import Export, GenerationEvent, Mechanism
+from hegui.rules.events import Export, GenerationEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
 from hegui.rules.localisation.mechanism import exempt, held_at
-from hegui.rules.policy import ExportMechanism
 
 _EXPORT = Export(entity="company", destination_country="SG")
-
-
-def _holds(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **company: object) -> dict[str, object]:
-    held = ExportMechanism(
-        kind=kind,
-        reference="x",
-        valid_from=datetime.fromisoformat("2025-01-01T00:00:00+08:00"),
-        valid_to=datetime.fromisoformat(valid_to),
-    )
-    return {"company": {"export_mechanisms": (held,), **company}}
 
 
 @rule(
@@ -38,21 +26,21 @@ def _holds(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **compa
             exported=True,
             export=_EXPORT,
             sensitive_personal_information=True,
-            given=_holds("standard_contract", "2026-08-01T12:00:00+08:00"),
+            given=holding("standard_contract", "2026-08-01T12:00:00+08:00"),
         ),
         fails(
             "important data, only a contract",
             exported=True,
             export=_EXPORT,
             data_class="important",
-            given=_holds("standard_contract"),
+            given=holding("standard_contract"),
         ),
         fails(
             "core data, only a contract",
             exported=True,
             export=_EXPORT,
             data_class="core",
-            given=_holds("standard_contract"),
+            given=holding("standard_contract"),
         ),
         fails(
             "important data is never exempt",
@@ -64,7 +52,7 @@ def _holds(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **compa
             "CIIO, only a contract",
             exported=True,
             export=_EXPORT,
-            given=_holds("standard_contract", critical_infrastructure=True),
+            given=holding("standard_contract", critical_infrastructure=True),
         ),
         fails(
             "an exemption without its document",
@@ -77,22 +65,22 @@ def _holds(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **compa
             exported=True,
             export=_EXPORT,
             sensitive_personal_information=True,
-            given=_holds("standard_contract"),
+            given=holding("standard_contract"),
         ),
         passes(
             "important data, assessed",
             exported=True,
             export=_EXPORT,
             data_class="important",
-            given=_holds("security_assessment"),
+            given=holding("security_assessment"),
         ),
         passes(
             "CIIO, assessed",
             exported=True,
             export=_EXPORT,
-            given=_holds("security_assessment", critical_infrastructure=True),
+            given=holding("security_assessment", critical_infrastructure=True),
         ),
-        passes("certified", exported=True, export=_EXPORT, given=_holds("certification")),
+        passes("certified", exported=True, export=_EXPORT, given=holding("certification")),
         passes(
             "exempt with its document",
             exported=True,
@@ -104,10 +92,10 @@ def _holds(kind: Mechanism, valid_to: str = "2028-01-01T00:00:00+08:00", **compa
         unclear("not sensitive: the year's count decides", exported=True, export=_EXPORT),
         unclear("sensitivity unknown", exported=True, export=_EXPORT, sensitive_personal_information=None),
         unclear(
-            "class of data not stated", exported=True, export=_EXPORT, data_class=None, given=_holds("certification")
+            "class of data not stated", exported=True, export=_EXPORT, data_class=None, given=holding("certification")
         ),
         unclear(
-            "class of data unknown", exported=True, export=_EXPORT, data_class="unknown", given=_holds("certification")
+            "class of data unknown", exported=True, export=_EXPORT, data_class="unknown", given=holding("certification")
         ),
         unclear("entity unknown", exported=True, export=Export(entity="nobody")),
         unclear("CIIO unknown", exported=True, export=_EXPORT, given={"company": {"critical_infrastructure": None}}),

@@ -117,7 +117,7 @@ def build_app(
     async def recovered() -> None:
         owned = {tp.partition for tp in app.tables.recovery.active_tps}
         # What belongs to others now is dropped from memory without a tombstone in the changelog.
-        for key in [key for key in table.data.data if _partition(key, partitions) not in owned]:
+        for key in [key for key in table.data.data if keeper.partition_of(key) not in owned]:
             table.data.data.pop(key)
         keeper.load(table.data.data, owned)
         log.info("state_recovered", partitions=sorted(owned), issues=sum(len(i) for i in keeper.issues.values()))
@@ -166,12 +166,6 @@ def build_app(
                 )
 
     return app
-
-
-def _partition(key: bytes, partitions: int) -> int:
-    from hegui.streams.observations import partition_of
-
-    return int(key[len(PROGRESS) :]) if key.startswith(PROGRESS) else partition_of(key, partitions)
 
 
 async def _explain_gap(settings: Settings, partition: int, expected: int, found: int, leave: Quit) -> None:

@@ -7,21 +7,24 @@ how far each source has come, and the next offset. Not thread-safe.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from typing import Any
 
 import msgspec
 
-from hegui.rules.core import Rule, Stage
+from hegui.rules.core import Outcome, Rule, Stage
 from hegui.rules.findings import FINDING_TYPE, finding
-from hegui.rules.issues import Issue, Report, Timing, advance, issue_key, observe
+from hegui.rules.issues import LEVEL, Issue, Report, Timing, advance, issue_key, level, observe
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
-from hegui.streams.metrics import StateMetrics
+from hegui.streams.metrics import StateMetrics, drop
 from hegui.streams.observations import partition_of
+from hegui.streams.state.exports import ExportKeeper, is_export_key
 
 PROGRESS = b"\x00progress/"
 """Prefix of the table key that holds a partition's progress; no issue key begins with a zero byte."""
+
+
+LEVEL_ISSUE = b"\x01i"
+"""Prefix of the table key of an issue that lies where its ledger lies: then 2 bytes partition, then the issue key."""
 
 
 class Progress(msgspec.Struct):
@@ -67,6 +70,7 @@ class IssueKeeper:
         self._rule_set = ""
         self._teams: Mapping[tuple[str, str], str] = {}
         self._exposed: dict[str, tuple[str, str]] = {}
+        self.exports = ExportKeeper(metrics)
 
     def use(self, policy: Policy, rules: Iterable[Rule], known: Iterable[Rule], rule_set: str) -> None:
         """Take a policy and its rules for the findings to come; `known` are all installed rules, selected or not."""
@@ -74,6 +78,7 @@ class IssueKeeper:
         self._rules = {rule.id: rule for rule in (*known, *rules)}
         self._rule_set = rule_set
         self._teams = {(s.tenant, s.name): s.team for s in policy.services}
+        self.exports.use(policy, rules)
 
     def load(self, table: Mapping[bytes, bytes], owned: Iterable[int]) -> None:
         """Take over the owned partitions from a recovered table; give up all others."""
@@ -86,25 +91,34 @@ class IssueKeeper:
                 partition = int(key[len(PROGRESS) :])
                 if partition in self.progress:
                     self.progress[partition] = msgspec.json.decode(value, type=Progress)
-            elif (partition := partition_of(key, self._partitions)) in self.issues:
+            elif not is_export_key(key) and (partition := self.partition_of(key)) in self.issues:
                 issue = msgspec.json.decode(value, type=Issue)
                 self.issues[partition][issue.key] = issue
+        self.exports.load(table, owned)
         for issue in self.open():
             self._expose(issue)
+
+    def partition_of(self, key: bytes) -> int:
+        """Return the partition to which a table key belongs."""
+        if key.startswith(PROGRESS):
+            return int(key[len(PROGRESS) :])
+        return int.from_bytes(key[2:4], "big") if key.startswith(b"\x01") else partition_of(key, self._partitions)
 
     def release(self, partitions: Iterable[int]) -> None:
         """Give up partitions: their gauges vanish, so that sums over processes never count an issue twice."""
         for partition in list(partitions):
             for issue in self.issues.pop(partition, {}).values():
                 self._hide(issue)
+            self.exports.release(partition)
             self.progress.pop(partition, None)
-            _drop(self._metrics.watermark, (str(partition),))
+            drop(self._metrics.watermark, (str(partition),))
 
     def hide(self, partitions: Iterable[int]) -> None:
         """Remove the gauges of partitions that may move away; `load` brings back those that stay."""
         for partition in partitions:
             for issue in self.issues.get(partition, {}).values():
                 self._hide(issue)
+            self.exports.hide(partition)
 
     def open(self) -> Iterator[Issue]:
         """Iterate over the issues that are not closed."""
@@ -126,7 +140,7 @@ class IssueKeeper:
         progress.last_offset = max(progress.last_offset, offset)
         watermark_ms = progress.watermark_ms
         reports: list[Report] = []
-        writes: dict[bytes, bytes] = {}
+        changed: dict[str, Issue] = {}
         for sum_ in observation.sums:
             key = issue_key(sum_.tenant, sum_.rule, sum_.service)
             before = issues.get(key)
@@ -135,18 +149,31 @@ class IssueKeeper:
             )
             reports += made
             if after is not None and after is not before:
-                issues[key] = after
-                writes[key.encode()] = msgspec.json.encode(after)
+                issues[key] = changed[key] = after
+        counted, touched = self.exports.count(partition, observation)
+        for tenant, entity in sorted(touched):
+            for verdict in self.exports.judged(partition, tenant, entity, watermark_ms):
+                if verdict.outcome in _UNDECIDED:
+                    continue  # what is unknown neither opens an issue nor closes it
+                of = (tenant, verdict.rule, entity)
+                before = issues.get(issue_key(*of))
+                failing = verdict.outcome is Outcome.FAIL
+                after, made = level(before, of, failing=failing, event_ms=verdict.event_ms, at_ms=at_ms)
+                reports += made
+                if after is not None and after is not before:
+                    issues[after.key] = changed[after.key] = after
         for key, issue in issues.items():
             if issue.status == "closed":
                 continue
             after, made = advance(issue, watermark_ms=watermark_ms, at_ms=at_ms, timing=self._timing)
             if after is not issue:
-                issues[key] = after
-                writes[key.encode()] = msgspec.json.encode(after)
+                issues[key] = changed[key] = after
                 reports += made
-        for key_bytes in writes:
-            self._expose(issues[key_bytes.decode()])
+        writes = dict(counted)
+        for key, issue in changed.items():
+            self._expose(issue)
+            place = LEVEL_ISSUE + partition.to_bytes(2, "big") if LEVEL in issue.marks else b""
+            writes[place + key.encode()] = msgspec.json.encode(issue)
         self._metrics.observations.inc()
         self._metrics.watermark.labels(str(partition)).set(watermark_ms / 1000)
         writes[PROGRESS + str(partition).encode()] = msgspec.json.encode(progress)
@@ -189,7 +216,7 @@ class IssueKeeper:
             self._hide(issue)
             return
         (metrics.open_issues if issue.status == "open" else metrics.suppressed).labels(*labels).set(1)
-        _drop(metrics.suppressed if issue.status == "open" else metrics.open_issues, labels)
+        drop(metrics.suppressed if issue.status == "open" else metrics.open_issues, labels)
         metrics.failures.labels(*labels).set(issue.failures + issue.waived)
         metrics.first_failure.labels(*labels).set(issue.first_failure_ms / 1000)
         metrics.last_failure.labels(*labels).set(issue.last_failure_ms / 1000)
@@ -198,7 +225,7 @@ class IssueKeeper:
         if info is None or info[0] != issue.finding_uid:
             # One series per issue and episode: the sample stays the one of the first report.
             if info is not None:
-                _drop(metrics.issue_info, (*labels, *info))
+                drop(metrics.issue_info, (*labels, *info))
             self._exposed[issue.key] = (issue.finding_uid, sample)
             metrics.issue_info.labels(*labels, issue.finding_uid, sample).set(1)
 
@@ -211,16 +238,13 @@ class IssueKeeper:
             metrics.first_failure,
             metrics.last_failure,
         ):
-            _drop(gauge, labels)
+            drop(gauge, labels)
         info = self._exposed.pop(issue.key, None)
         if info is not None:
-            _drop(metrics.issue_info, (*labels, *info))
+            drop(metrics.issue_info, (*labels, *info))
 
 
-def _drop(gauge: Any, labels: tuple[str, ...]) -> None:
-    with suppress(KeyError):
-        gauge.remove(*labels)
-
+_UNDECIDED = frozenset({Outcome.INCONCLUSIVE, Outcome.ERROR})
 
 _SANDBOX: Stage = "sandbox"
 

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 import hegui.streams
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Engine
-from hegui.rules.events import Envelope
+from hegui.rules.events import STREAMS, Envelope
 from hegui.rules.facts import FactTable, Snapshot, loaded
 from hegui.rules.violations import RECORDED, result_uid
 from hegui.streams import simulation
@@ -20,10 +22,16 @@ from tests.streams.fakes import FakeRecord
 
 DATA = Path(__file__).parents[1] / "data"
 EXAMPLES = Path(hegui.streams.__file__).parent / "examples"
-POLICY, RULES = load_policy(EXAMPLES / "policy.yaml")
+POLICY, BOOK = load_policy(EXAMPLES / "policy.yaml")
+RULES = tuple(rule for rule in BOOK if rule.on in STREAMS)
+"""The rules that judge events."""
 OPTOUTS = simulation.opt_outs(START_MS)
 NOTICES = simulation.notices(START_MS)
-KINDS = {**SOUND, **FAULTS}
+KINDS = {
+    **SOUND,
+    **FAULTS,
+    "unkeyed": lambda number, at_ms: replace(FAULTS["LOC002"](number, at_ms), user_key=None),
+}
 NOT_IN_DATA = {"EVT002", "EVT004", "EVT005", "EVT006"}
 """Rules that no event's data can break: they ask for the broker's time, and for other events of the same identity."""
 OF_DRAFTS = {rule for rule, kind in FAULTS.items() if kind is FAULTS["FIL002"]}
@@ -48,8 +56,6 @@ def settings(tmp_path: Path | None = None, text: str = "", **environment: str) -
 
 
 def with_input(found: Settings) -> Settings:
-    from msgspec.structs import replace
-
     from hegui.streams.settings import InputTopic
 
     return replace(found, topics=replace(found.topics, inputs=(InputTopic(TOPIC),)))
@@ -69,8 +75,6 @@ def evaluator(**environment: str) -> Evaluator:
 
 def envelope(kind: str, number: int = 0, at_ms: int | None = None, **changes: object) -> Envelope:
     """One event of a kind, a second after the one before."""
-    from msgspec.structs import replace
-
     at_ms = START_MS + number * 1000 if at_ms is None else at_ms
     return replace(simulation.envelope(KINDS[kind](number, at_ms), number, at_ms, "test"), **changes)
 

@@ -35,7 +35,8 @@ def _small_blocks():
 class World:
     """Topics of a broker that loses nothing, and processes that die whenever the test says so."""
 
-    def __init__(self, kinds, timing=NEVER):
+    def __init__(self, kinds, timing=NEVER, rules=RULES):
+        self.rules = rules
         self.logs = [records(kinds[p::SOURCES]) for p in range(SOURCES)]
         self.committed = {}
         self.observations = defaultdict(list)
@@ -90,7 +91,7 @@ class World:
 
     def start_keeper(self):
         self.keeper = IssueKeeper(STATE_PARTITIONS, self.timing, StateMetrics(CollectorRegistry()), version="0")
-        self.keeper.use(POLICY, RULES, RULES, rule_set_hash(RULES))
+        self.keeper.use(POLICY, self.rules, self.rules, rule_set_hash(self.rules))
         merged = {key: value for table in self.tables.values() for key, value in table.items()}
         self.keeper.load(merged, range(STATE_PARTITIONS))
         self.next = {p: self.state_committed[p] for p in range(STATE_PARTITIONS)}

@@ -1,0 +1,149 @@
+"""The export ledger: distinct persons whose information an entity provided abroad in a legal year. Cross-border Provisions arts. 7, 8.
+
+Pure. The evaluator asks `exported` of an event; the state agents keep the persons as sets, so that a person seen twice, or an
+event read twice, counts once; the rules judge `ExportLedger`. A legal year begins on 1 January at midnight in Shanghai, by the
+event's time. The count never goes down: what was provided abroad cannot be taken back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, get_args
+
+import msgspec
+
+from hegui.rules.events import GenerationEvent
+from hegui.rules.facts import Facts
+from hegui.rules.law import SHANGHAI
+from hegui.rules.localisation.mechanism import exempt
+from hegui.rules.registry import OTHER
+from hegui.rules.values import is_person_key
+
+Problem = Literal[
+    "entity_unknown",
+    "time_not_trusted",
+    "information_unknown",
+    "sensitivity_unknown",
+    "no_subject",
+    "not_a_keyed_hash",
+    "key_not_registered",
+    "key_of_another",
+]
+PROBLEMS: tuple[Problem, ...] = get_args(Problem)
+"""Why an export could not be counted by person, in the order in which they are looked for."""
+
+
+class Account(msgspec.Struct, frozen=True, array_like=True):
+    """Whose ledger: one entity in one legal year. The controller decides where it is kept, so that all its entities are in one place."""
+
+    tenant: str
+    """The tenant, as in the policy, else `other`."""
+    controller: str
+    """The ultimate controller, as in the policy; the entity itself when the policy names none."""
+    entity: str
+    """The exporting entity, as in the policy, else `other`."""
+    year: int
+    """Legal year, Asia/Shanghai."""
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """What one event adds to a ledger: persons, or the reason why they cannot be counted."""
+
+    account: Account
+    sensitive: bool
+    persons: tuple[str, ...]
+    """Keyed hashes: 64 hex digits each, without the key id."""
+    problem: Problem | None
+
+
+class ExportLedger(msgspec.Struct, frozen=True):
+    """The state that the rules on exports judge: one account, as of its last export."""
+
+    tenant: str
+    """The tenant."""
+    entity: str
+    """The exporting entity."""
+    year: int
+    """Legal year, Asia/Shanghai."""
+    ordinary: int
+    """Distinct persons in the year whose information was not sensitive."""
+    sensitive: int
+    """Distinct persons in the year whose information was sensitive."""
+    uncounted: int
+    """Exports in the year that could not be counted by person."""
+    controller_ordinary: int
+    """The same over all entities of the controller; a person counts once."""
+    controller_sensitive: int
+    """As `controller_ordinary`, for sensitive information."""
+    controller_entities: int
+    """Entities of the controller that exported in the year."""
+
+    @property
+    def service(self) -> str:
+        """A ledger belongs to an entity and to no service."""
+        return OTHER
+
+
+def account_key(account: Account) -> str:
+    """Return the key by which an account finds its partition: all entities of a controller lie in one."""
+    return f"{account.tenant}|{account.controller}"
+
+
+def legal_year(at_ms: int) -> int:
+    """Return the legal year of a time (epoch milliseconds), Asia/Shanghai."""
+    return datetime.fromtimestamp(at_ms / 1000, SHANGHAI).year
+
+
+def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | None:
+    """Return what an event adds to an export ledger; None when it provided no personal information abroad that counts.
+
+    A prompt with personal information that goes to a model hosted abroad is an export too. Exempt exports do not count (that
+    exemptions are left out of the year's count is known from memory only); unlawful ones do.
+
+    Args:
+        event: the event's data.
+        facts: the facts as of the event.
+        trusted: whether its time agrees with the broker's.
+    """
+    if event.prompt_personal_information is False:
+        return None
+    export = event.export
+    if not event.exported:
+        region = event.model.hosting_region if event.model is not None else None
+        if not event.prompt_personal_information or region is None or facts.in_mainland(region):
+            return None
+    elif exempt(export) and event.data_class not in {"important", "core"}:
+        return None
+    entity = facts.entity(export.entity if export is not None else None)
+    name = entity.name if entity is not None else OTHER
+    controller = (entity.controller or name) if entity is not None else OTHER
+    account = Account(facts.tenant, controller, name, legal_year(facts.at_ms))
+    persons: tuple[str, ...] = ()
+    if export is not None and export.subjects is not None:
+        persons = export.subjects
+    elif event.user_key is not None:
+        persons = (event.user_key,)
+    problem = _problem(event, persons, facts.policy.person_key(controller, account.year))
+    if entity is None:
+        problem = "entity_unknown"
+    elif not trusted:
+        problem = "time_not_trusted"
+    hashes = () if problem is not None else tuple(person[-64:] for person in persons)
+    return Exported(account, bool(event.sensitive_personal_information), hashes, problem)
+
+
+def _problem(event: GenerationEvent, persons: tuple[str, ...], key_id: str | None) -> Problem | None:
+    if event.prompt_personal_information is None:
+        return "information_unknown"
+    if event.sensitive_personal_information is None:
+        return "sensitivity_unknown"
+    if not persons:
+        return "no_subject"
+    for person in persons:
+        if not is_person_key(person):
+            return "not_a_keyed_hash"
+        if key_id is None:
+            return "key_not_registered"
+        if person[1:-65] != key_id:
+            return "key_of_another"
+    return None

@@ -1,0 +1,69 @@
+"""LOC011."""
+
+from hegui.rules import law
+from hegui.rules.cases import holding
+from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
+from hegui.rules.evidence import Code
+from hegui.rules.exports import ExportLedger
+from hegui.rules.facts import Facts
+from hegui.rules.localisation.export_limits import assessment_due
+from hegui.rules.localisation.mechanism import held_at
+
+
+@rule(
+    "LOC011",
+    on=ExportLedger,
+    zh="年度累计出境人数达到安全评估标准但未通过安全评估",
+    severity="critical",
+    basis=(law.CROSS_BORDER_ART_7, law.PIPL_ART_38),
+    waivable=False,
+    cases=(
+        fails("the millionth person", ordinary=1_000_000),
+        fails("the ten-thousandth person, sensitive", sensitive=10_000),
+        fails("only a contract", ordinary=1_000_000, given=holding("standard_contract")),
+        fails("only a certificate", sensitive=10_000, given=holding("certification")),
+        fails(
+            "assessed, and the result ended that very moment",
+            ordinary=1_000_000,
+            given=holding("security_assessment", "2026-08-01T12:00:00+08:00"),
+        ),
+        fails("some exports could not be counted, and enough could", sensitive=10_000, uncounted=3),
+        passes("one below a million", ordinary=999_999),
+        passes("one below ten thousand, sensitive", sensitive=9_999),
+        passes("both just below", ordinary=999_999, sensitive=9_999),
+        passes("assessed", ordinary=1_000_000, sensitive=10_000, given=holding("security_assessment")),
+        passes("assessed, and some could not be counted", uncounted=3, given=holding("security_assessment")),
+        skips("before the law", at="2021-10-31T23:59:59+08:00", year=2021, ordinary=2_000_000),
+        unclear("some exports could not be counted", ordinary=999_999, uncounted=1),
+        unclear("an entity that is not in the policy", entity="other", ordinary=1_000_000),
+    ),
+)
+def export_assessment_missing(ledger: ExportLedger, facts: Facts) -> Result:
+    """An entity provided information of so many persons abroad that it needs a security assessment, and has none.
+
+    Why: from one million persons since 1 January on, or ten thousand whose information is sensitive, only a passed
+    security assessment allows the export. Distinct persons are counted, each once; exempt exports are left out.
+
+    When it fires:
+    1. Read the ledger of the entity: `hegui state show` names the counts of the year.
+    2. Stop the entity's exports, or let the data protection officer show the passed assessment and enter it under
+       `entities` in the policy.
+    3. The issue closes by itself once the assessment stands in the policy.
+    """
+    entity = facts.entity(ledger.entity)
+    if entity is None:
+        return inconclusive("the exporting entity in the policy")
+    held = held_at(entity, facts.at_ms)
+    if "security_assessment" in held:
+        return PASS
+    if assessment_due(ledger.ordinary, ledger.sensitive):
+        return fail(
+            "so many persons need a security assessment",
+            entity=Code(entity.name),
+            year=ledger.year,
+            ordinary=ledger.ordinary,
+            sensitive=ledger.sensitive,
+        )
+    if ledger.uncounted:
+        return inconclusive("the persons of exports that could not be counted")
+    return PASS

@@ -1,0 +1,71 @@
+"""LOC012."""
+
+from hegui.rules import law
+from hegui.rules.cases import holding
+from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
+from hegui.rules.evidence import Code
+from hegui.rules.exports import ExportLedger
+from hegui.rules.facts import Facts
+from hegui.rules.localisation.export_limits import CONTRACT_FROM, assessment_due
+from hegui.rules.localisation.mechanism import held_at
+
+
+@rule(
+    "LOC012",
+    on=ExportLedger,
+    zh="年度累计出境人数达到标准但未订立标准合同或取得认证",
+    severity="critical",
+    basis=(law.CROSS_BORDER_ART_8, law.PIPL_ART_38),
+    waivable=False,
+    cases=(
+        fails("the hundred-thousandth person", ordinary=100_000),
+        fails("one below a million", ordinary=999_999),
+        fails("the first person, sensitive", sensitive=1),
+        fails("one below ten thousand, sensitive", sensitive=9_999),
+        fails(
+            "the contract ended that very moment",
+            ordinary=100_000,
+            given=holding("standard_contract", "2026-08-01T12:00:00+08:00"),
+        ),
+        passes("one below a hundred thousand", ordinary=99_999),
+        passes("contract", ordinary=100_000, given=holding("standard_contract")),
+        passes("certificate", sensitive=1, given=holding("certification")),
+        passes("assessed", ordinary=100_000, given=holding("security_assessment")),
+        passes("contract, and some could not be counted", uncounted=1, given=holding("standard_contract")),
+        skips("so many that another rule judges", ordinary=1_000_000),
+        skips("so many that another rule judges, sensitive", sensitive=10_000),
+        skips("before the law", at="2021-10-31T23:59:59+08:00", year=2021, ordinary=200_000),
+        unclear("some exports could not be counted", ordinary=99_999, uncounted=1),
+        unclear("an entity that is not in the policy", entity="other", ordinary=100_000),
+    ),
+)
+def export_contract_missing(ledger: ExportLedger, facts: Facts) -> Result:
+    """An entity provided information of so many persons abroad that it needs a standard contract or certificate, and has none.
+
+    Why: from a hundred thousand persons since 1 January on, or from the first whose information is sensitive, a filed
+    standard contract or a certificate must be in place. Distinct persons are counted, each once; exempt exports are left out.
+
+    When it fires:
+    1. Read the ledger of the entity: `hegui state show` names the counts of the year.
+    2. Stop the entity's exports, or let the data protection officer show contract or certificate and enter it under
+       `entities` in the policy.
+    3. The issue closes by itself once it stands in the policy.
+    """
+    if assessment_due(ledger.ordinary, ledger.sensitive):
+        return NOT_APPLICABLE
+    entity = facts.entity(ledger.entity)
+    if entity is None:
+        return inconclusive("the exporting entity in the policy")
+    if held_at(entity, facts.at_ms):
+        return PASS
+    if ledger.ordinary >= CONTRACT_FROM or ledger.sensitive:
+        return fail(
+            "so many persons need a standard contract or certificate",
+            entity=Code(entity.name),
+            year=ledger.year,
+            ordinary=ledger.ordinary,
+            sensitive=ledger.sensitive,
+        )
+    if ledger.uncounted:
+        return inconclusive("the persons of exports that could not be counted")
+    return PASS

@@ -1,0 +1,70 @@
+"""LOC013."""
+
+from hegui.rules import law
+from hegui.rules.cases import holding
+from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
+from hegui.rules.evidence import Code
+from hegui.rules.exports import ExportLedger
+from hegui.rules.facts import Facts
+from hegui.rules.localisation.export_limits import CONTRACT_FROM, ORDINARY_LIMIT, SENSITIVE_LIMIT, assessment_due
+from hegui.rules.localisation.mechanism import held_at
+
+_STEPS = (95, 90, 80)
+"""Percent of a limit at which a warning is due (ours: the law names none)."""
+
+
+@rule(
+    "LOC013",
+    on=ExportLedger,
+    zh="年度累计出境人数接近法定数量",
+    severity="medium",
+    basis=(law.CROSS_BORDER_ART_7, law.CROSS_BORDER_ART_8),
+    waivable=False,
+    cases=(
+        fails("80 % of a hundred thousand", ordinary=80_000),
+        fails("the last one before a hundred thousand", ordinary=99_999),
+        fails("80 % of a million, contract", ordinary=800_000, given=holding("standard_contract")),
+        fails("95 % of a million, certificate", ordinary=950_000, given=holding("certification")),
+        fails("80 % of ten thousand, sensitive, contract", sensitive=8_000, given=holding("standard_contract")),
+        fails("80 % of a million, no contract either", ordinary=800_000),
+        fails("both near: the sensitive ones come first", ordinary=950_000, sensitive=9_999),
+        passes("over a hundred thousand, no contract: another rule judges", ordinary=100_000),
+        passes("one below 80 %", ordinary=79_999),
+        passes("over a hundred thousand, contract", ordinary=100_000, given=holding("standard_contract")),
+        passes("one below 80 % of a million, contract", ordinary=799_999, given=holding("standard_contract")),
+        passes("one below 80 % of ten thousand", sensitive=7_999, given=holding("standard_contract")),
+        passes("80 % of a hundred thousand, contract", ordinary=80_000, given=holding("standard_contract")),
+        passes("assessed", ordinary=999_999, sensitive=9_999, given=holding("security_assessment")),
+        skips("over the limit: another rule judges", ordinary=1_000_000),
+        skips("over the limit, sensitive", sensitive=10_000),
+        skips("before the law", at="2024-03-21T23:59:59+08:00", year=2024, ordinary=99_999),
+        unclear("an entity that is not in the policy", entity="other", ordinary=80_000),
+    ),
+)
+def export_limit_near(ledger: ExportLedger, facts: Facts) -> Result:
+    """The persons whose information an entity provided abroad this year come near a number that needs more than it holds.
+
+    Why: an assessment or a contract takes weeks to months. At 80, 90 and 95 % of a limit it must be under way, or the
+    exports must slow down.
+
+    When it fires:
+    1. Read `percent` and `limit` in the ledger: `hegui state show` names the counts of the year.
+    2. Ask the data protection officer whether the contract, certificate or assessment is under way, and when it will stand.
+    3. Slow the exports down when it will stand later than the limit is reached at the present rate.
+    """
+    if assessment_due(ledger.ordinary, ledger.sensitive):
+        return NOT_APPLICABLE
+    entity = facts.entity(ledger.entity)
+    if entity is None:
+        return inconclusive("the exporting entity in the policy")
+    held = held_at(entity, facts.at_ms)
+    if "security_assessment" in held:
+        return PASS
+    limits = [(ledger.sensitive, SENSITIVE_LIMIT), (ledger.ordinary, ORDINARY_LIMIT)]
+    if not held:
+        limits.append((ledger.ordinary, CONTRACT_FROM))
+    for count, limit in limits:
+        for percent in _STEPS:
+            if limit * percent <= count * 100 < limit * 100:
+                return fail("a limit of the year is near", entity=Code(entity.name), percent=percent, limit=limit)
+    return PASS

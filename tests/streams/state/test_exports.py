@@ -1,0 +1,271 @@
+"""The export ledgers of the state agents: counts, issues, gauges, what stays over restarts, and crashes at every moment."""
+
+from collections import defaultdict
+from datetime import datetime
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from hegui.rules.core import Outcome
+from hegui.rules.engine import rule_set_hash
+from hegui.rules.exports import Account, account_key, exported
+from hegui.rules.facts import Facts
+from hegui.rules.issues import Timing
+from hegui.rules.observations import ExportSum, Observation
+from hegui.rules.policy import Entity, ExportMechanism
+from hegui.streams.metrics import StateMetrics
+from hegui.streams.observations import partition_of
+from hegui.streams.state.exports import is_export_key
+from hegui.streams.state.issues import IssueKeeper
+from tests.streams.example import BOOK, POLICY, engine, envelope
+from tests.streams.test_end_to_end import SOURCES, World, _small_blocks, play, steps  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.usefixtures("_small_blocks")
+PARTITIONS = 4
+ENTITY = "example-company"
+AT_MS = 1_795_140_000_000
+
+
+def ms(text):
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+class Ledgers:
+    """A keeper, its table, and a log of observations."""
+
+    def __init__(self, table=None, owned=range(PARTITIONS), policy=POLICY):
+        self.metrics = StateMetrics(CollectorRegistry())
+        self.keeper = IssueKeeper(PARTITIONS, Timing(quiet_ms=10**12, update_ms=0), self.metrics, version="0")
+        self.keeper.use(policy, BOOK, BOOK, rule_set_hash(BOOK))
+        self.table = {} if table is None else table
+        self.offset = 0
+        self.keeper.load(self.table, owned)
+
+    def tell(
+        self,
+        ordinary=(),
+        sensitive=(),
+        *,
+        entity=ENTITY,
+        controller=None,
+        year=2026,
+        at_ms=AT_MS,
+        watermark_ms=AT_MS,
+        uncounted=None,
+    ):
+        """Count persons, given as numbers; return the findings."""
+        account = Account("default", controller or entity, entity, year)
+        sum_ = ExportSum(account, at_ms, hashes(ordinary), hashes(sensitive), uncounted or {})
+        return self.step(partition_of(account_key(account).encode(), PARTITIONS), watermark_ms, (sum_,))
+
+    def step(self, partition, watermark_ms, exports=()):
+        self.offset += 1
+        observation = Observation("events", 0, 0, 0, self.offset, watermark_ms, (), exports)
+        step = self.keeper.step(partition, self.offset, AT_MS + self.offset, observation)
+        self.table.update(step.writes)
+        return [msgspec.json.decode(value) for _, value, _ in step.findings]
+
+    def tick(self, watermark_ms=AT_MS):
+        return [f for partition in self.keeper.issues for f in self.step(partition, watermark_ms)]
+
+    def open(self):
+        return {(issue.rule, issue.service) for issue in self.keeper.open()}
+
+    def gauge(self, name, **labels):
+        return self.metrics.registry.get_sample_value(f"compliance_{name}", {"tenant": "default", **labels})
+
+    def subjects(self, entity=ENTITY, year="2026"):
+        return [self.gauge("export_subjects", entity=entity, year=year, kind=k) for k in ("ordinary", "sensitive")]
+
+
+def hashes(numbers):
+    return tuple(f"{number:064x}" for number in numbers)
+
+
+def with_mechanism(kind, valid_from="2025-01-01T00:00:00+08:00", valid_to="2028-01-01T00:00:00+08:00"):
+    held = ExportMechanism(
+        kind=kind,
+        reference="m-1",
+        valid_from=datetime.fromisoformat(valid_from),
+        valid_to=datetime.fromisoformat(valid_to),
+    )
+    entities = tuple(
+        msgspec.structs.replace(e, export_mechanisms=(held,)) if e.name == ENTITY else e for e in POLICY.entities
+    )
+    return msgspec.structs.replace(POLICY, entities=entities)
+
+
+def test_the_hundred_thousandth_person_opens_the_issue_and_no_one_before():
+    ledgers = Ledgers()
+    assert ledgers.tell(range(79_999)) == []
+    (near,) = ledgers.tell([79_999])
+    assert (near["compliance"]["control"], near["resources"][0]["uid"]) == ("LOC013", ENTITY)
+    ledgers.tell(range(99_999))
+    assert ledgers.open() == {("LOC013", ENTITY)}
+    findings = ledgers.tell([99_999])
+    assert {(f["activity_name"], f["compliance"]["control"]) for f in findings} == {
+        ("Create", "LOC012"),
+        ("Close", "LOC013"),
+    }
+    assert ledgers.open() == {("LOC012", ENTITY)}
+    assert ledgers.subjects() == [100_000, 0]
+    assert ledgers.gauge("open_issues", service=ENTITY, rule="LOC012") == 1
+
+
+def test_the_first_person_whose_information_is_sensitive_opens_it_too():
+    ledgers = Ledgers()
+    ledgers.tell((), [1])
+    assert ledgers.open() == {("LOC012", ENTITY)}
+    ledgers.tell((), range(9_999))
+    assert ledgers.open() == {("LOC012", ENTITY), ("LOC013", ENTITY)}
+    ledgers.tell((), [9_999])
+    assert ledgers.open() == {("LOC011", ENTITY)}
+
+
+def test_the_issue_closes_when_the_mechanism_stands_in_the_policy_although_nothing_more_is_exported():
+    ledgers = Ledgers()
+    ledgers.tell((), [1])
+    policy = with_mechanism("standard_contract")
+    ledgers.keeper.use(policy, BOOK, BOOK, rule_set_hash(BOOK))
+    (finding,) = ledgers.tick()
+    assert (finding["activity_name"], finding["status"]) == ("Close", "Resolved")
+    assert ledgers.open() == set()
+    assert ledgers.gauge("open_issues", service=ENTITY, rule="LOC012") is None
+
+
+def test_a_mechanism_that_ended_before_the_last_export_does_not_count():
+    ended = with_mechanism("standard_contract", valid_to="2026-06-01T00:00:00+08:00")
+    ledgers = Ledgers(policy=ended)
+    ledgers.tell((), [1], at_ms=ms("2026-05-31T23:59:59+08:00"), watermark_ms=ms("2026-05-31T23:59:59+08:00"))
+    assert ledgers.open() == set()
+    ledgers.tell((), [1], at_ms=ms("2026-06-01T00:00:00+08:00"))
+    assert ledgers.open() == {("LOC012", ENTITY)}
+
+
+def test_the_year_turns_and_a_late_export_counts_in_its_own_year():
+    ledgers = Ledgers()
+    ledgers.tell(range(5), year=2026, at_ms=ms("2026-12-31T23:59:59+08:00"))
+    ledgers.tell(range(3), year=2027, at_ms=ms("2027-01-01T00:00:00+08:00"))
+    ledgers.tell([7], year=2026, at_ms=ms("2026-12-31T23:59:58+08:00"), watermark_ms=ms("2027-01-02T00:00:00+08:00"))
+    assert (ledgers.subjects(year="2026"), ledgers.subjects(year="2027")) == ([6, 0], [3, 0])
+
+
+def test_a_late_export_that_breaks_last_years_limit_is_told():
+    ledgers = Ledgers()
+    ledgers.tell(range(3), year=2027, at_ms=ms("2027-01-01T00:00:00+08:00"))
+    ledgers.tell(
+        (), [1], year=2026, at_ms=ms("2026-12-31T23:59:59+08:00"), watermark_ms=ms("2027-01-02T00:00:00+08:00")
+    )
+    (issue,) = ledgers.keeper.open()
+    assert (issue.rule, issue.last_failure_ms) == ("LOC012", ms("2026-12-31T23:59:59+08:00"))
+
+
+def test_entities_of_one_controller_are_counted_together_each_person_once():
+    entities = tuple(
+        Entity(name=name, controller="group", critical_infrastructure=False, many_persons=False) for name in ("a", "b")
+    )
+    ledgers = Ledgers(policy=msgspec.structs.replace(with_mechanism("certification"), entities=entities))
+    for entity, persons in (("a", range(6_000)), ("b", range(4_000))):
+        ledgers.tell((), persons, entity=entity, controller="group")
+    assert not {issue for issue in ledgers.open() if issue[0] == "LOC014"}  # the same persons
+    ledgers.tell((), range(6_000, 9_999), entity="b", controller="group")
+    assert not {issue for issue in ledgers.open() if issue[0] == "LOC014"}
+    ledgers.tell((), [9_999], entity="b", controller="group")
+    assert {issue for issue in ledgers.open() if issue[0] == "LOC014"} == {("LOC014", "a"), ("LOC014", "b")}
+
+
+def test_what_cannot_be_counted_shows_and_leaves_the_rules_undecided():
+    ledgers = Ledgers()
+    ledgers.tell([1], uncounted={"no_subject": 2})
+    assert ledgers.gauge("export_uncounted_events", entity=ENTITY, year="2026", problem="no_subject") == 2
+    for rule in ("LOC011", "LOC012"):
+        assert ledgers.gauge("ledger_outcome", entity=ENTITY, rule=rule, outcome="inconclusive") == 1
+    assert ledgers.open() == set()
+
+
+def test_the_unknown_does_not_close_an_issue():
+    ledgers = Ledgers(policy=with_mechanism("standard_contract", valid_from="2026-11-01T00:00:00+08:00"))
+    ledgers.tell(range(100_000), at_ms=ms("2026-10-01T00:00:00+08:00"), watermark_ms=ms("2026-10-01T00:00:00+08:00"))
+    assert ledgers.open() == {("LOC012", ENTITY)}
+    ledgers.keeper.use(msgspec.structs.replace(POLICY, entities=()), BOOK, BOOK, rule_set_hash(BOOK))
+    ledgers.tick(ms("2026-10-01T00:00:01+08:00"))
+    assert ledgers.open() == {("LOC012", ENTITY)}
+
+
+def test_a_restart_brings_everything_back_and_tells_nothing_again():
+    before = Ledgers()
+    before.tell(range(10), [3, 4], uncounted={"no_subject": 1})
+    after = Ledgers(before.table)
+    assert after.subjects() == [10, 2]
+    assert after.open() == before.open() == {("LOC012", ENTITY)}
+    assert after.tick() == []
+    assert after.tell(range(5), [3]) == []
+    assert after.subjects() == [10, 2]
+
+
+def test_a_partition_that_moves_away_takes_its_gauges_with_it():
+    ledgers = Ledgers()
+    ledgers.tell(range(10), uncounted={"no_subject": 1})
+    ledgers.keeper.hide(range(PARTITIONS))
+    names = ("compliance_export_subjects", "compliance_export_uncounted_events", "compliance_ledger_outcome")
+    samples = [s for family in ledgers.metrics.registry.collect() if family.name in names for s in family.samples]
+    assert samples == []
+    ledgers.keeper.load(ledgers.table, range(PARTITIONS))
+    assert ledgers.subjects() == [10, 0]
+    elsewhere = Ledgers(ledgers.table, owned=())
+    assert elsewhere.subjects() == [None, None]
+
+
+def test_persons_stand_in_the_table_as_hashes_of_32_bytes_and_in_nothing_else():
+    ledgers = Ledgers()
+    findings = ledgers.tell((), [0xABCDEF])
+    assert findings
+    assert [len(key) for key in ledgers.table if key.startswith(b"\x01p")] == [53]
+    told = msgspec.json.encode(findings) + b"".join(ledgers.table.values())
+    assert hashes([0xABCDEF])[0].encode() not in told
+    assert "abcdef" not in str([s for f in ledgers.metrics.registry.collect() for s in f.samples])
+
+
+def test_an_account_of_a_newer_version_is_not_touched():
+    ledgers = Ledgers()
+    ledgers.tell([1])
+    (key,) = [key for key in ledgers.table if key.startswith(b"\x01a")]
+    ledgers.table[key] = ledgers.table[key].replace(b'"version":1', b'"version":9')
+    with pytest.raises(ValueError, match="run a newer hegui"):
+        Ledgers(ledgers.table)
+
+
+EXPORTING = ["LOC002", "LOC003", "LOC009", "LOC005", "exported", "chat", "inconclusive", "unkeyed"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(EXPORTING), min_size=10, max_size=60), st.lists(steps, max_size=40))
+def test_whatever_dies_the_ledgers_equal_the_reference_to_the_person(kinds, schedule):
+    world = play(World(kinds, rules=BOOK), schedule)
+    snapshot = engine().snapshot
+    persons, uncounted = defaultdict(lambda: (set(), set())), defaultdict(lambda: defaultdict(int))
+    for envelope_ in [envelope(kind, n) for p in range(SOURCES) for n, kind in enumerate(kinds[p::SOURCES])]:
+        at_ms = round(envelope_.time.timestamp() * 1000)
+        service = snapshot.services.get(("default", envelope_.data.service))
+        found = exported(envelope_.data, Facts(snapshot, at_ms, "default", service), True)
+        if found is None:
+            continue
+        persons[found.account][found.sensitive].update(map(bytes.fromhex, found.persons))
+        if found.problem is not None:
+            uncounted[found.account][found.problem] += 1
+    counted = {a.state.account: (a.ordinary, a.sensitive) for a in world.keeper.exports.accounts()}
+    assert counted == dict(persons)
+    assert {a.state.account: a.state.uncounted() for a in world.keeper.exports.accounts() if a.state.marks} == uncounted
+    stored = [key for table in world.tables.values() for key in table if is_export_key(key) and key[1:2] == b"p"]
+    assert len(stored) == sum(len(o) + len(s) for o, s in persons.values())
+    failing = {issue.rule for issue in world.keeper.open() if issue.service == ENTITY}
+    assert failing == ({"LOC012"} if any(s for _, s in persons.values()) else set())
+    assert Outcome.ERROR not in {key[3] for key in world_outcomes(world)}
+
+
+def world_outcomes(world):
+    gauge = world.keeper.exports._metrics.ledger_outcome
+    return [tuple(s.labels.values()) for family in gauge.collect() for s in family.samples]
