@@ -1,7 +1,8 @@
 """The export keeper: the export accounts of the partitions that this process owns, and what the rules say of them.
 
-It knows nothing of Faust. The table holds one entry for an account and one for each of its persons (43 bytes, without value), so
-that a crash between two writes can lose no count: counts are those of the sets, made anew at recovery.
+It knows nothing of Faust. The table holds one entry for an account, and one for the persons that an observation added to it (32
+bytes each, under the observation's offset). Counts are those of the sets, made anew at recovery, so that a crash between two
+writes can lose none: an entry of persons is stored whole or not at all, and an observation read again adds only what is not stored.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ log = structlog.get_logger()
 ACCOUNT = b"\x01a"
 """Prefix of the table key of an account: then 2 bytes partition, 16 bytes hash of the account."""
 PERSON = b"\x01p"
-"""Prefix of the table key of a person: then the account's 18 bytes, `o` or `s`, 32 bytes hash. No value."""
+"""Prefix of the table key of persons: then the account's 18 bytes, `o` or `s`, 8 bytes offset. The value: 32 bytes a person."""
+PERSON_BYTES = 32
 
 VERSION = 1
 """Version of `AccountState` that this process writes; it reads older ones."""
@@ -46,6 +48,11 @@ def is_export_key(key: bytes) -> bool:
 def partition_in(key: bytes) -> int:
     """Return the partition that a table key of this module names."""
     return int.from_bytes(key[2:4], "big")
+
+
+def persons_in(value: bytes) -> Iterator[bytes]:
+    """Yield the persons of a table entry."""
+    return (value[at : at + PERSON_BYTES] for at in range(0, len(value), PERSON_BYTES))
 
 
 class Verdict(NamedTuple):
@@ -106,9 +113,9 @@ class ExportKeeper:
                     raise ValueError(f"an export account has version {state.version}; run a newer hegui")
                 places[key[2:]] = account = ExportAccount(state)
                 held.accounts[state.account] = account
-        for key in table:
+        for key, value in table.items():
             if key.startswith(PERSON) and (found := places.get(key[2:20])) is not None:
-                (found.sensitive if key[20:21] == b"s" else found.ordinary).add(key[21:])
+                (found.sensitive if key[20:21] == b"s" else found.ordinary).update(persons_in(value))
         for held in self._partitions.values():
             for account in list(held.accounts.values()):
                 held.add(account)
@@ -130,8 +137,10 @@ class ExportKeeper:
             for rule, outcome in self._exposed.pop((of.tenant, of.entity), ()):
                 drop(self._metrics.ledger_outcome, (of.tenant, of.entity, rule, outcome))
 
-    def count(self, partition: int, observation: Observation) -> tuple[dict[bytes, bytes], set[tuple[str, str]]]:
-        """Count the exports of an observation; return the table writes, and tenant and entity of the accounts to judge."""
+    def count(
+        self, partition: int, offset: int, observation: Observation
+    ) -> tuple[dict[bytes, bytes], set[tuple[str, str]]]:
+        """Count the exports of the observation at an offset; return the table writes, and tenant and entity of the accounts to judge."""
         held = self._partitions[partition]
         writes: dict[bytes, bytes] = {}
         touched: set[tuple[str, str]] = set()
@@ -146,9 +155,9 @@ class ExportKeeper:
             fresh = controller.step(account, observation, sum_)
             # The account first: persons without one would be lost at recovery.
             writes[ACCOUNT + place] = msgspec.json.encode(account.state)
-            writes.update(
-                (PERSON + place + (b"s" if sensitive else b"o") + person, b"1") for sensitive, person in fresh
-            )
+            for kind, letter in ((False, b"o"), (True, b"s")):
+                if new := b"".join(person for sensitive, person in fresh if sensitive is kind):
+                    writes[PERSON + place + letter + offset.to_bytes(8, "big")] = new
             self._expose(account)
             # A sibling's persons are part of what is said of the others.
             touched.update((of.tenant, entity) for entity in controller.accounts)

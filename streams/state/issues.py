@@ -150,7 +150,7 @@ class IssueKeeper:
             reports += made
             if after is not None and after is not before:
                 issues[key] = changed[key] = after
-        counted, touched = self.exports.count(partition, observation)
+        counted, touched = self.exports.count(partition, offset, observation)
         for tenant, entity in sorted(touched):
             for verdict in self.exports.judged(partition, tenant, entity, watermark_ms):
                 if verdict.outcome in _UNDECIDED:

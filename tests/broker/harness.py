@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any
 
 import msgspec
 
-from hegui.rules.issues import Issue
+from hegui.rules.export_accounts import AccountState
+from hegui.rules.issues import LEVEL, Issue
 from hegui.rules.observations import Mark, Observation, count
 from hegui.rules.violations import Violation
+from hegui.streams.state.exports import ACCOUNT, PERSON, is_export_key, persons_in
 from hegui.streams.state.issues import PROGRESS
 from hegui.streams.topics import changelog_name
-from tests.broker.reference import Key, Reference, Totals, difference
+from tests.broker.reference import Key, Ledger, Ledgers, Reference, Totals, difference
 from tests.broker.topics import Topics
 
 
@@ -36,13 +39,42 @@ class Deployment(Topics):
         return found
 
     async def issues(self) -> dict[Key, Issue]:
-        """The issues in the changelog."""
+        """The issues in the changelog, but for those of ledgers."""
+        return {key: issue for key, issue in (await self.all_issues()).items() if LEVEL not in issue.marks}
+
+    async def all_issues(self) -> dict[Key, Issue]:
+        """All issues in the changelog."""
         found = {}
         for key, value in (await self.table()).items():
-            if not key.startswith(PROGRESS):
+            if not key.startswith(PROGRESS) and not is_export_key(key):
                 issue = msgspec.json.decode(value, type=Issue)
                 found[issue.tenant, issue.rule, issue.service] = issue
         return found
+
+    async def ledgers(self) -> Ledgers:
+        """The export ledgers in the changelog."""
+        table = await self.table()
+        found: Ledgers = {}
+        of_place = {}
+        for key, value in table.items():
+            if key.startswith(ACCOUNT):
+                state = msgspec.json.decode(value, type=AccountState)
+                uncounted = Counter(state.uncounted())
+                of_place[key[len(ACCOUNT) :]] = found[state.account] = Ledger(set(), set(), uncounted)
+        for key, value in table.items():
+            if key.startswith(PERSON):
+                of_place[key[2:20]][key[20:21] == b"s"].update(persons_in(value))
+        return found
+
+    async def ledger_faults(self) -> list[str]:
+        """Where the ledgers differ from the reference, to the person; call after `issues_settled`."""
+        wanted = (await self.update_reference()).ledgers
+        found = await self.ledgers()
+        return [
+            f"ledger {account}: found {found.get(account)}, wanted {wanted.get(account)}"
+            for account in found.keys() | wanted.keys()
+            if found.get(account) != wanted.get(account)
+        ]
 
     async def update_reference(self) -> Reference:
         """Judge the input records that are new since the last call."""
@@ -119,7 +151,8 @@ class Deployment(Topics):
         issues = await self.issues()
         faults = difference("issues", {k: (i.failures, i.waived) for k, i in issues.items()}, reference.totals)
         faults += [f"issue {key} is in episode {i.episode}" for key, i in issues.items() if i.episode != 1]
-        uids = {issue.finding_uid: key for key, issue in issues.items()}
+        faults += await self.ledger_faults()
+        uids = {issue.finding_uid: key for key, issue in (await self.all_issues()).items()}
         sent: dict[bytes, Any] = {}
         for record in await self.read(self.settings.topics.findings):
             sent[record.key] = msgspec.json.decode(record.value)

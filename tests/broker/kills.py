@@ -3,8 +3,10 @@
 import asyncio
 import random
 import time
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from hegui.rules.events import Envelope
 from hegui.streams.simulation import traffic
 from tests.broker.harness import Deployment
 from tests.broker.processes import Daemon, now_ms
@@ -24,7 +26,13 @@ class Round(NamedTuple):
     seconds: float
 
 
-async def kill_round(deployment: Deployment, daemons: list[Daemon], number: int, chance: random.Random) -> Round:
+async def kill_round(
+    deployment: Deployment,
+    daemons: list[Daemon],
+    number: int,
+    chance: random.Random,
+    make: Callable[..., Iterator[Envelope]] = traffic,
+) -> Round:
     """Send events, kill each of `daemons` once at a random moment, start it again, settle, compare.
 
     A process that ends by itself counts as a fault unless it says (by its code 75) that it has to start anew.
@@ -33,7 +41,7 @@ async def kill_round(deployment: Deployment, daemons: list[Daemon], number: int,
     killed: list[tuple[str, float]] = []
     before = sum(daemon.restarts for daemon in daemons)
     seed = chance.randrange(2**31)
-    events = traffic(now_ms, seed=seed, faults=0.3, run=f"r{number}")
+    events = make(now_ms, seed=seed, faults=0.3, run=f"r{number}")
     flow = asyncio.create_task(deployment.send((next(events) for _ in range(EVENTS)), seconds=SECONDS))  # noqa: RUF006 - awaited below
 
     async def crash(daemon: Daemon, after: float) -> None:

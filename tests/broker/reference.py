@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import ConsumerRecord
 
 from hegui.rules.core import Outcome
 from hegui.rules.engine import Engine
-from hegui.rules.events import Envelope
-from hegui.rules.facts import FactStatus, FactTable, OptOut, loaded
+from hegui.rules.events import Envelope, GenerationEvent
+from hegui.rules.exports import Account, exported
+from hegui.rules.facts import Facts, FactStatus, FactTable, OptOut, loaded
 from hegui.rules.violations import RECORDED, Violation, violation
 from hegui.streams.decoders import decode_cloudevents
 from hegui.streams.errors import DecodeError
@@ -22,6 +23,17 @@ Key = tuple[str, str, str]
 """Tenant, rule, service."""
 Totals = dict[Key, tuple[int, int]]
 """Failures and waived failures."""
+
+
+class Ledger(NamedTuple):
+    """Persons and what could not be counted, of one account."""
+
+    ordinary: set[bytes]
+    sensitive: set[bytes]
+    uncounted: Counter[str]
+
+
+Ledgers = dict[Account, Ledger]
 
 
 class Reference:
@@ -41,6 +53,7 @@ class Reference:
         self.dead_letters: set[tuple[str, int, int, str]] = set()
         """Topic, partition, offset, reason."""
         self.outcomes: Counter[tuple[str, Outcome]] = Counter()
+        self.ledgers: Ledgers = {}
         self._future_ms = round(settings.evaluator.max_future_seconds * 1000)
         self._age_ms = round(settings.evaluator.max_age_days * 86_400_000)
         self._max_bytes = settings.evaluator.max_event_bytes
@@ -64,6 +77,12 @@ class Reference:
         at_ms = int(envelope.time.timestamp() * 1000)
         group = self.engine.group(envelope.tenant, envelope.data.service)
         trusted = -self._age_ms <= at_ms - record.timestamp <= self._future_ms
+        if isinstance(envelope.data, GenerationEvent):
+            facts = Facts(self.engine.snapshot, at_ms, group.tenant, group.service)
+            if (export := exported(envelope.data, facts, trusted)) is not None:
+                ledger = self.ledgers.setdefault(export.account, Ledger(set(), set(), Counter()))
+                ledger[export.sensitive].update(map(bytes.fromhex, export.persons))
+                ledger.uncounted.update([export.problem] if export.problem else [])
         plan, deviations = self.engine.evaluate(group, envelope.data, at_ms, trusted=trusted)
         deviations = deviations or []
         for rule_id, result in plan.outcomes(deviations).items():

@@ -39,7 +39,7 @@ async def test_kill_9_in_mid_stream_loses_nothing_and_doubles_nothing(kafka, vic
             parts = msgspec.json.decode(record.value)
             issue = msgspec.json.encode([parts["compliance"].get("control"), parts.get("resources")], order="sorted")
             episodes.setdefault(issue.decode(), set()).add(finding.finding_info.uid)
-        assert len(set().union(*episodes.values())) == len(await made.issues())
+        assert len(set().union(*episodes.values())) == len(await made.all_issues())
 
 
 async def test_a_start_behind_a_backlog_judges_no_event_twice_and_sums_are_exact(kafka):

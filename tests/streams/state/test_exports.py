@@ -18,7 +18,6 @@ from hegui.rules.observations import ExportSum, Observation
 from hegui.rules.policy import Entity, ExportMechanism
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.observations import partition_of
-from hegui.streams.state.exports import is_export_key
 from hegui.streams.state.issues import IssueKeeper
 from tests.streams.example import BOOK, POLICY, engine, envelope
 from tests.streams.test_end_to_end import SOURCES, World, _small_blocks, play, steps  # noqa: F401 - a fixture
@@ -57,7 +56,7 @@ class Ledgers:
         uncounted=None,
     ):
         """Count persons, given as numbers; return the findings."""
-        account = Account("default", controller or entity, entity, year)
+        account = Account("default", controller or "example-group", entity, year)
         sum_ = ExportSum(account, at_ms, hashes(ordinary), hashes(sensitive), uncounted or {})
         return self.step(partition_of(account_key(account).encode(), PARTITIONS), watermark_ms, (sum_,))
 
@@ -223,7 +222,8 @@ def test_persons_stand_in_the_table_as_hashes_of_32_bytes_and_in_nothing_else():
     ledgers = Ledgers()
     findings = ledgers.tell((), [0xABCDEF])
     assert findings
-    assert [len(key) for key in ledgers.table if key.startswith(b"\x01p")] == [53]
+    (persons,) = [value for key, value in ledgers.table.items() if key.startswith(b"\x01p")]
+    assert persons == bytes.fromhex(hashes([0xABCDEF])[0])
     told = msgspec.json.encode(findings) + b"".join(ledgers.table.values())
     assert hashes([0xABCDEF])[0].encode() not in told
     assert "abcdef" not in str([s for f in ledgers.metrics.registry.collect() for s in f.samples])
@@ -259,8 +259,8 @@ def test_whatever_dies_the_ledgers_equal_the_reference_to_the_person(kinds, sche
     counted = {a.state.account: (a.ordinary, a.sensitive) for a in world.keeper.exports.accounts()}
     assert counted == dict(persons)
     assert {a.state.account: a.state.uncounted() for a in world.keeper.exports.accounts() if a.state.marks} == uncounted
-    stored = [key for table in world.tables.values() for key in table if is_export_key(key) and key[1:2] == b"p"]
-    assert len(stored) == sum(len(o) + len(s) for o, s in persons.values())
+    stored = [value for table in world.tables.values() for key, value in table.items() if key.startswith(b"\x01p")]
+    assert sum(map(len, stored)) == 32 * sum(len(o) + len(s) for o, s in persons.values())
     failing = {issue.rule for issue in world.keeper.open() if issue.service == ENTITY}
     assert failing == ({"LOC012"} if any(s for _, s in persons.values()) else set())
     assert Outcome.ERROR not in {key[3] for key in world_outcomes(world)}
