@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "run",
     "schema": "schema",
     "simulate": "simulate",
+    "state": "state",
     "topics": "topics",
 }
 """Command to its module in `streams/commands/`, loaded when used: start-up stays quick."""

@@ -2,6 +2,8 @@
 
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
@@ -15,7 +17,7 @@ from hegui.streams.simulation import chat, envelope, person
 from hegui.streams.topics import create_topics
 from tests.broker.harness import Deployment, deployment
 from tests.broker.kills import kill_round
-from tests.broker.processes import dice, now_ms, toml, until
+from tests.broker.processes import Daemon, dice, now_ms, toml, until
 
 pytestmark = pytest.mark.broker
 
@@ -71,6 +73,12 @@ def exports(
             data = other
         yield envelope(data, number, at_ms, run)
         number += 1
+
+
+def run_state(daemon: Daemon, words: str) -> str:
+    """What `hegui state` prints."""
+    command = [sys.executable, "-m", "hegui.streams", "state", words, "--config", str(daemon.config)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 async def settled(made: Deployment) -> list[str]:
@@ -159,4 +167,10 @@ async def test_no_person_leaves_the_ledger(kafka):
         written += [str((await daemon.metrics()).samples).encode() for daemon in daemons]
         assert not [text for text in written if any(one in text for one in persons)]
         findings = [msgspec.json.decode(r.value) for r in await made.read(names.findings)]
+        shown, exported = (run_state(daemons[1], words) for words in ("show", "export"))
+        assert "ordinary" in shown and "LOC012" in shown
+        assert not [text for text in (shown, exported) if any(one.decode() in text for one in persons)]
+        told = [one for one in map(msgspec.json.decode, exported.splitlines()) if one["kind"] == "export_ledger"]
+        wanted = {(a.entity, a.year): (len(o), len(s)) for a, (o, s, _) in made.reference.ledgers.items()}
+        assert {(one["entity"], one["year"]): (one["ordinary"], one["sensitive"]) for one in told} == wanted
         assert {"LOC012"} <= {finding["compliance"]["control"] for finding in findings}

@@ -41,9 +41,9 @@ def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
     )
 
 
-def test_the_three_dashboards_have_ids_that_alerts_link_to() -> None:
+def test_the_dashboards_have_ids_that_alerts_link_to() -> None:
     uids = {board["uid"] for board in BOARDS.values()}
-    assert uids == {"hegui-overview", "hegui-rule", "hegui-daemon"}
+    assert uids == {"hegui-overview", "hegui-rule", "hegui-daemon", "hegui-ledgers"}
     linked = {re.search(r"/d/([\w-]+)", alert["annotations"]["dashboard_url"])[1] for alert in ALERTS.values()}  # type: ignore[index]
     assert linked <= uids
 
@@ -78,7 +78,10 @@ def test_board_variables(board: dict[str, Any]) -> None:
     known = variables(board)
     assert known["datasource"]["type"] == "datasource"
     assert known["datasource"]["query"] == "prometheus"
-    wanted = {"job", "instance"} if board["uid"] == "hegui-daemon" else {"tenant", "service", "rule"}
+    wanted = {
+        "hegui-daemon": {"job", "instance"},
+        "hegui-ledgers": {"tenant", "entity", "year"},
+    }.get(board["uid"], {"tenant", "service", "rule"})
     assert set(known) == wanted | {"datasource", "runbook_base"}
     for variable in known.values():
         if variable["type"] == "query":

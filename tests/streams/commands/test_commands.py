@@ -18,6 +18,8 @@ WORDS = [[name] for name in COMMANDS] + [
     ["config", "check"],
     ["config", "keys"],
     ["alerts", "test"],
+    ["state", "show"],
+    ["state", "export"],
 ]
 
 

@@ -18,6 +18,7 @@ from hegui.rules.observations import ExportSum, Observation
 from hegui.rules.policy import Entity, ExportMechanism
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.observations import partition_of
+from hegui.streams.state.contents import contents
 from hegui.streams.state.issues import IssueKeeper
 from tests.streams.example import BOOK, POLICY, engine, envelope
 from tests.streams.test_end_to_end import SOURCES, World, _small_blocks, play, steps  # noqa: F401 - a fixture
@@ -236,6 +237,25 @@ def test_an_account_of_a_newer_version_is_not_touched():
     ledgers.table[key] = ledgers.table[key].replace(b'"version":1', b'"version":9')
     with pytest.raises(ValueError, match="run a newer hegui"):
         Ledgers(ledgers.table)
+
+
+def test_what_the_table_holds_is_told_without_persons():
+    ledgers = Ledgers()
+    ledgers.tell(range(3), [0xABCDEF], uncounted={"no_subject": 2})
+    found = msgspec.to_builtins(contents(ledgers.table))
+    assert [one["kind"] for one in found] == ["export_ledger", "issue", "progress"]
+    ledger, issue, progress = found
+    assert {k: ledger[k] for k in ("entity", "controller", "year", "ordinary", "sensitive", "uncounted")} == {
+        "entity": ENTITY,
+        "controller": "example-group",
+        "year": 2026,
+        "ordinary": 3,
+        "sensitive": 1,
+        "uncounted": {"no_subject": 2},
+    }
+    assert (issue["rule"], issue["service"], issue["status"], issue["failures"]) == ("LOC012", ENTITY, "open", 1)
+    assert progress["last_offset"] == ledgers.offset
+    assert "abcdef" not in str(found)
 
 
 EXPORTING = ["LOC002", "LOC003", "LOC009", "LOC005", "exported", "chat", "inconclusive", "unkeyed"]

@@ -1,0 +1,63 @@
+"""`hegui state`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from hegui.streams.commands.options import config_option, settings_from
+
+
+@click.group()
+def command() -> None:
+    """Look at what the state agents remember: ledgers and issues. No person is shown."""
+
+
+@command.command()
+@config_option
+@click.option("--all", "everything", is_flag=True, help="Closed issues and progress too.")
+def show(config_file: Path | None, everything: bool) -> None:
+    """Print ledgers and open issues."""
+    from hegui.rules.law import SHANGHAI
+    from hegui.streams.state.contents import IssueContent, LedgerContent, ProgressContent, contents, read_table
+
+    def moment(at_ms: int) -> str:
+        return datetime.fromtimestamp(at_ms / 1000, SHANGHAI).isoformat(timespec="seconds")
+
+    found = contents(asyncio.run(read_table(settings_from(config_file))))
+    ledgers = [one for one in found if isinstance(one, LedgerContent)]
+    issues = [one for one in found if isinstance(one, IssueContent) and (everything or one.status != "closed")]
+    click.echo(f"{len(ledgers)} export ledger{'' if len(ledgers) == 1 else 's'}: distinct persons in the legal year")
+    for ledger in ledgers:
+        click.echo(
+            f"  {ledger.year}  {ledger.tenant}/{ledger.entity} (controller {ledger.controller})  "
+            f"ordinary {ledger.ordinary:,}  sensitive {ledger.sensitive:,}  last export {moment(ledger.last_export_ms)}"
+        )
+        for problem, n in sorted(ledger.uncounted.items()):
+            click.echo(f"        not counted: {n:,} export{'' if n == 1 else 's'}, {problem}")
+    click.echo(f"{len(issues)} issue{'' if len(issues) == 1 else 's'}{'' if everything else ' not closed'}")
+    for issue in issues:
+        click.echo(
+            f"  {issue.rule}  {issue.tenant}/{issue.service}  {issue.status}  episode {issue.episode}  "
+            f"failures {issue.failures:,}  waived {issue.waived:,}  since {moment(issue.first_failure_ms)}  finding {issue.finding}"
+        )
+    if everything:
+        for one in found:
+            if isinstance(one, ProgressContent):
+                click.echo(
+                    f"  partition {one.partition}: counted to offset {one.last_offset}, event time {moment(one.watermark_ms)}"
+                )
+
+
+@command.command()
+@config_option
+def export(config_file: Path | None) -> None:
+    """Print everything as JSON lines, for an auditor or a comparison: `kind` is export_ledger, issue or progress."""
+    from hegui.streams.state.contents import contents, read_table
+
+    for one in contents(asyncio.run(read_table(settings_from(config_file)))):
+        click.echo(msgspec.json.encode(one).decode())

@@ -1,0 +1,168 @@
+"""What the state agents remember, read back from the changelog: ledgers and issues, without any person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from aiokafka import TopicPartition
+
+from hegui.rules.export_accounts import AccountState
+from hegui.rules.exports import Account
+from hegui.rules.issues import Issue, Status
+from hegui.streams.broker import reader, start_with_retry
+from hegui.streams.errors import TopicError
+from hegui.streams.settings import Settings
+from hegui.streams.state.exports import ACCOUNT, PERSON, PERSON_BYTES, is_export_key
+from hegui.streams.state.issues import PROGRESS, Progress
+from hegui.streams.topics import changelog_name
+
+
+class LedgerContent(msgspec.Struct, frozen=True, tag="export_ledger", tag_field="kind"):
+    """One export ledger."""
+
+    tenant: str
+    """The tenant."""
+    controller: str
+    """The ultimate controller."""
+    entity: str
+    """The exporting entity."""
+    year: int
+    """Legal year, Asia/Shanghai."""
+    ordinary: int
+    """Distinct persons whose information was not sensitive."""
+    sensitive: int
+    """Distinct persons whose information was sensitive."""
+    uncounted: dict[str, int]
+    """Problem to exports that could not be counted by person."""
+    last_export_ms: int
+    """Event time of the last export, epoch milliseconds."""
+
+
+class IssueContent(msgspec.Struct, frozen=True, tag="issue", tag_field="kind"):
+    """One issue."""
+
+    tenant: str
+    """The tenant."""
+    rule: str
+    """Rule id."""
+    service: str
+    """The service, or the entity of a ledger."""
+    status: Status
+    """Open, suppressed or closed."""
+    episode: int
+    """Counts the times it opened."""
+    failures: int
+    """Failures of the episode."""
+    waived: int
+    """Waived failures of the episode."""
+    first_failure_ms: int
+    """First failure of the episode, by event time."""
+    last_failure_ms: int
+    """Last failure of the episode, by event time."""
+    finding: str
+    """Uid of the finding."""
+
+
+class ProgressContent(msgspec.Struct, frozen=True, tag="progress", tag_field="kind"):
+    """How far one partition of the observations topic was counted."""
+
+    partition: int
+    """The partition."""
+    last_offset: int
+    """Offset of the last observation counted."""
+    watermark_ms: int
+    """Event time that all its sources have reached."""
+
+
+Content = LedgerContent | IssueContent | ProgressContent
+
+
+def contents(table: Mapping[bytes, bytes]) -> list[Content]:
+    """Return what a table holds: ledgers, then issues, then progress, each in the order of its names."""
+    persons: dict[tuple[bytes, bytes], int] = {}
+    states: dict[bytes, AccountState] = {}
+    issues: list[IssueContent] = []
+    progress: list[ProgressContent] = []
+    for key, value in table.items():
+        if key.startswith(ACCOUNT):
+            states[key[2:]] = msgspec.json.decode(value, type=AccountState)
+        elif key.startswith(PERSON):
+            kind = (key[2:20], key[20:21])
+            persons[kind] = persons.get(kind, 0) + len(value) // PERSON_BYTES
+        elif key.startswith(PROGRESS):
+            found = msgspec.json.decode(value, type=Progress)
+            progress.append(ProgressContent(int(key[len(PROGRESS) :]), found.last_offset, found.watermark_ms))
+        elif not is_export_key(key):
+            issues.append(_issue(msgspec.json.decode(value, type=Issue)))
+    ledgers = [
+        _ledger(state.account, state, persons.get((place, b"o"), 0), persons.get((place, b"s"), 0))
+        for place, state in states.items()
+    ]
+    return [
+        *sorted(ledgers, key=lambda ledger: (ledger.tenant, ledger.controller, ledger.entity, ledger.year)),
+        *sorted(issues, key=lambda issue: (issue.tenant, issue.rule, issue.service)),
+        *sorted(progress, key=lambda one: one.partition),
+    ]
+
+
+def _ledger(account: Account, state: AccountState, ordinary: int, sensitive: int) -> LedgerContent:
+    return LedgerContent(
+        account.tenant,
+        account.controller,
+        account.entity,
+        account.year,
+        ordinary,
+        sensitive,
+        state.uncounted(),
+        state.last_ms,
+    )
+
+
+def _issue(issue: Issue) -> IssueContent:
+    return IssueContent(
+        issue.tenant,
+        issue.rule,
+        issue.service,
+        issue.status,
+        issue.episode,
+        issue.failures,
+        issue.waived,
+        issue.first_failure_ms,
+        issue.last_failure_ms,
+        issue.finding_uid,
+    )
+
+
+async def read_table(settings: Settings) -> dict[bytes, bytes]:
+    """Read the table of the state agents from its changelog, as far as it goes now.
+
+    Raises:
+        TopicError: the changelog does not exist.
+    """
+    topic = changelog_name(settings)
+    consumer: Any = reader(settings.kafka)
+    await start_with_retry(consumer, "state")
+    table: dict[bytes, bytes] = {}
+    try:
+        if topic not in await consumer.topics():
+            raise TopicError(f"topic {topic} does not exist; create it with `hegui topics create`")
+        partitions = [TopicPartition(topic, p) for p in range(settings.topics.state_partitions)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        beginnings = await consumer.beginning_offsets(partitions)
+        waiting = {p for p in partitions if ends[p] > beginnings[p]}
+        while waiting:
+            for records in (await consumer.getmany(*waiting, timeout_ms=500)).values():
+                for record in records:
+                    if record.value is None:
+                        table.pop(record.key, None)
+                    else:
+                        table[record.key] = record.value
+            waiting = {p for p in waiting if await consumer.position(p) < ends[p]}
+            await asyncio.sleep(0)
+    finally:
+        await consumer.stop()
+    return table
