@@ -105,7 +105,7 @@ class ControllerYear:
         self._sensitive: set[bytes] = set()
 
     def add(self, account: ExportAccount) -> None:
-        """Take an account in. With a second entity the persons of all are kept once more, as one set (65 bytes each)."""
+        """Take an account in. With a second entity the persons of all are kept once more, as one set."""
         self.accounts[account.state.account.entity] = account
         if len(self.accounts) > 1:
             self._ordinary.update(*(a.ordinary for a in self.accounts.values()))

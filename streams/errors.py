@@ -3,6 +3,7 @@
 HeguiError
 ├── SettingsError        a setting or the policy is wrong: one sentence, exit code 2
 ├── TopicError           a topic is missing or has another partition count than the state needs: exit code 2
+├── StateVersionError    the table was written by a newer version: exit code 75, and again until that version runs
 └── DecodeError          a record cannot be decoded: dead letter, the stream goes on
 """
 
@@ -19,6 +20,10 @@ class SettingsError(HeguiError):
 
 class TopicError(HeguiError):
     """A topic does not fit: missing, or with a partition count that would break keyed state."""
+
+
+class StateVersionError(HeguiError):
+    """The state agents' table holds what a newer version wrote; this one must not change it."""
 
 
 class DecodeError(HeguiError):

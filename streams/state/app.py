@@ -18,6 +18,7 @@ from aiokafka import TopicPartition
 
 from hegui.rules.observations import Observation
 from hegui.streams.broker import reader, tls_context
+from hegui.streams.errors import StateVersionError
 from hegui.streams.settings import Settings
 from hegui.streams.state.consumer import use_mended_transport
 from hegui.streams.state.issues import PROGRESS, IssueKeeper
@@ -119,7 +120,11 @@ def build_app(
         # What belongs to others now is dropped from memory without a tombstone in the changelog.
         for key in [key for key in table.data.data if keeper.partition_of(key) not in owned]:
             table.data.data.pop(key)
-        keeper.load(table.data.data, owned)
+        try:
+            keeper.load(table.data.data, owned)
+        except StateVersionError as error:
+            leave("state_version_unknown", str(error))
+            return
         log.info("state_recovered", partitions=sorted(owned), issues=sum(len(i) for i in keeper.issues.values()))
 
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]

@@ -21,6 +21,7 @@ from hegui.rules.exports import PROBLEMS, Account, ExportLedger
 from hegui.rules.facts import Snapshot
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
+from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics, drop
 
 log = structlog.get_logger()
@@ -102,7 +103,7 @@ class ExportKeeper:
         """Take over the owned partitions from a recovered table.
 
         Raises:
-            ValueError: an account was written by a newer version, which this one must not change.
+            StateVersionError: an account was written by a newer version, which this one must not change.
         """
         self._partitions = {partition: _Partition() for partition in owned}
         places: dict[bytes, ExportAccount] = {}
@@ -110,7 +111,7 @@ class ExportKeeper:
             if key.startswith(ACCOUNT) and (held := self._partitions.get(partition_in(key))) is not None:
                 state = msgspec.json.decode(value, type=AccountState)
                 if state.version > VERSION:
-                    raise ValueError(f"an export account has version {state.version}; run a newer hegui")
+                    raise StateVersionError(f"an export account has version {state.version}; run a newer hegui")
                 places[key[2:]] = account = ExportAccount(state)
                 held.accounts[state.account] = account
         for key, value in table.items():

@@ -15,6 +15,7 @@ from hegui.rules.findings import FINDING_TYPE, finding
 from hegui.rules.issues import LEVEL, Issue, Report, Timing, advance, issue_key, level, observe
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
+from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics, drop
 from hegui.streams.observations import partition_of
 from hegui.streams.state.exports import ExportKeeper, is_export_key
@@ -22,6 +23,9 @@ from hegui.streams.state.exports import ExportKeeper, is_export_key
 PROGRESS = b"\x00progress/"
 """Prefix of the table key that holds a partition's progress; no issue key begins with a zero byte."""
 
+
+VERSION = 1
+"""Version of `Issue` that this process writes; it reads older ones."""
 
 LEVEL_ISSUE = b"\x01i"
 """Prefix of the table key of an issue that lies where its ledger lies: then 2 bytes partition, then the issue key."""
@@ -81,7 +85,11 @@ class IssueKeeper:
         self.exports.use(policy, rules)
 
     def load(self, table: Mapping[bytes, bytes], owned: Iterable[int]) -> None:
-        """Take over the owned partitions from a recovered table; give up all others."""
+        """Take over the owned partitions from a recovered table; give up all others.
+
+        Raises:
+            StateVersionError: an entry was written by a newer version, which this one must not change.
+        """
         self.release(self.issues.keys() - set(owned))
         for partition in owned:
             self.issues[partition] = {}
@@ -93,6 +101,8 @@ class IssueKeeper:
                     self.progress[partition] = msgspec.json.decode(value, type=Progress)
             elif not is_export_key(key) and (partition := self.partition_of(key)) in self.issues:
                 issue = msgspec.json.decode(value, type=Issue)
+                if issue.version > VERSION:
+                    raise StateVersionError(f"an issue has version {issue.version}; run a newer hegui")
                 self.issues[partition][issue.key] = issue
         self.exports.load(table, owned)
         for issue in self.open():

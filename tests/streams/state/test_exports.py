@@ -16,6 +16,7 @@ from hegui.rules.facts import Facts
 from hegui.rules.issues import Timing
 from hegui.rules.observations import ExportSum, Observation
 from hegui.rules.policy import Entity, ExportMechanism
+from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.observations import partition_of
 from hegui.streams.state.contents import contents
@@ -230,12 +231,14 @@ def test_persons_stand_in_the_table_as_hashes_of_32_bytes_and_in_nothing_else():
     assert "abcdef" not in str([s for f in ledgers.metrics.registry.collect() for s in f.samples])
 
 
-def test_an_account_of_a_newer_version_is_not_touched():
+@pytest.mark.parametrize("what", ["account", "issue"])
+def test_what_a_newer_version_wrote_is_not_touched(what):
     ledgers = Ledgers()
-    ledgers.tell([1])
-    (key,) = [key for key in ledgers.table if key.startswith(b"\x01a")]
-    ledgers.table[key] = ledgers.table[key].replace(b'"version":1', b'"version":9')
-    with pytest.raises(ValueError, match="run a newer hegui"):
+    ledgers.tell((), [1])
+    prefix = {"account": b"\x01a", "issue": b"\x01i"}[what]
+    (key,) = [key for key in ledgers.table if key.startswith(prefix)]
+    ledgers.table[key] = msgspec.json.encode({**msgspec.json.decode(ledgers.table[key]), "version": 9})
+    with pytest.raises(StateVersionError, match="run a newer hegui"):
         Ledgers(ledgers.table)
 
 
