@@ -12,8 +12,10 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from cloudevents.core.bindings.kafka import KafkaMessage, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
+from msgspec.structs import replace
 
 from hegui.rules.events import Envelope, GenerationEvent, IngestEvent
+from hegui.streams.simulated_events import exported
 from hegui.streams.simulation import FAULTS, chat, envelope, image, licensed
 
 PAUSE_S = 0.2
@@ -22,6 +24,14 @@ FAULTY = ("LBL001", "LBL002", "TRN001", "waived", "inconclusive", "LBL001", "bro
 """Kinds of trouble, in turn; the first LBL001 of a round goes out structured, the second binary. TRN001 is of the ingest topic."""
 
 Encode = Callable[[CloudEvent], KafkaMessage]
+
+
+def _counted(number: int, at_ms: int) -> GenerationEvent:
+    """An export for the ledger, of a user or, every second one, of nobody who could be counted. Whether it needs more, its ledger says."""
+    data = exported(2 * number, at_ms)
+    assert data.export is not None
+    export = replace(data.export, exemption=None, exemption_document=None)
+    return replace(data, export=export, user_key=data.user_key if number % 2 else None)
 
 
 class Sent(NamedTuple):
@@ -89,6 +99,7 @@ class Traffic(threading.Thread):
                 await self._event(producer, "sound", image, "structured")
                 await self._event(producer, "sound", chat, "binary")
                 await self._event(producer, "sound", lambda number, _: licensed(number), "structured")
+                await self._event(producer, "sound", _counted, "binary")
                 if not self._mended.is_set():
                     await self._fault(producer, turn % len(FAULTY))
                 if await asyncio.to_thread(self._stop_asked.wait, PAUSE_S):
