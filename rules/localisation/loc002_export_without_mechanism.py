@@ -89,7 +89,7 @@ _EXPORT = Export(entity="company", destination_country="SG")
         ),
         skips("nothing left the mainland"),
         skips("before the law", at="2021-10-31T23:59:59+08:00", exported=True, export=_EXPORT, data_class="important"),
-        unclear("not sensitive: the year's count decides", exported=True, export=_EXPORT),
+        passes("not sensitive: the ledger of the year tells how many", exported=True, export=_EXPORT),
         unclear("sensitivity unknown", exported=True, export=_EXPORT, sensitive_personal_information=None),
         unclear(
             "class of data not stated", exported=True, export=_EXPORT, data_class=None, given=holding("certification")
@@ -107,9 +107,8 @@ def export_without_mechanism(event: GenerationEvent, facts: Facts) -> Result:
     """Data went abroad without the security assessment, standard contract or certification it needs.
 
     Why: important data and every export of a CIIO need a passed security assessment; one person's sensitive information
-    already needs a filed standard contract or a certificate. The count of persons in the year is not looked at here: without
-    any mechanism, information that is not sensitive stays inconclusive, and with a contract or certificate the rule passes
-    although a high count would need an assessment.
+    already needs a filed standard contract or a certificate. For information that is not sensitive the count of persons in
+    the year decides: LOC011 and LOC012 judge it, and this rule passes.
 
     When it fires:
     1. Read `needs` and `entity` in the evidence; look up what the entity holds under `entities` in the policy.
@@ -149,4 +148,4 @@ def export_without_mechanism(event: GenerationEvent, facts: Facts) -> Result:
             needs=Code("standard_contract"),
             entity=Code(entity.name),
         )
-    return inconclusive("the count of persons exported this year")
+    return PASS
