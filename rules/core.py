@@ -175,7 +175,8 @@ class Rule:
 
     def clause_ids_at(self, at_ms: int) -> tuple[str, ...]:
         """Return the ids of the clauses in force at `at_ms`; there are few legal eras, so the answers are kept."""
-        era = sum([at_ms >= clause.in_force_from_ms for clause in self.basis])
+        # How many clauses have begun or ended by then: each such number is one set of clauses.
+        era = sum([at_ms >= moment for clause in self.basis for moment in clause.moments_ms()])
         found = self._clause_ids.get(era)
         if found is None:
             found = self._clause_ids[era] = tuple(clause.id for clause in self.clauses_at(at_ms))
@@ -194,6 +195,7 @@ def rule(
     severity: Severity,
     basis: tuple[Clause, ...],
     cases: tuple[Case, ...],
+    since: Clause | None = None,
     stage: Stage = "stable",
     when: Mapping[str, frozenset[object] | set[object]] | None = None,
     needs: tuple[FactName, ...] = (),
@@ -210,7 +212,9 @@ def rule(
         on: the event struct that the rule judges.
         zh: the title in Chinese.
         severity: who is woken; see `rules/README.md`.
-        basis: the clauses the rule checks. The rule is in force from the earliest of them.
+        basis: the clauses the rule checks. The rule is in force from the earliest of them on; in a stable rule those known from
+            memory do not count for that.
+        since: the clause of the basis that carries the condition, when an earlier one does not: the rule is in force from it on.
         cases: at least one `fails` and one `passes`.
         stage: `sandbox` is counted and never pages; a basis known only from memory allows nothing else.
         when: cheap guards as data, guard name to the values for which the rule applies. The engine indexes rules by
@@ -257,6 +261,7 @@ def rule(
             ),
             (all(n in get_args(FactName) for n in needs), f"needs= knows only {', '.join(get_args(FactName))}"),
             (of in (None, Situation), "of= is Situation or absent"),
+            (since is None or since in basis, "names a clause in since= that is not in its basis; add it there"),
             (
                 depends is None or (of is None and screen is None and set(needs) <= {"filings"}),
                 "has depends= together with of=, screen= or facts other than filings; take one",
@@ -290,7 +295,7 @@ def rule(
             cases=cases,
             check=check,
             doc=doc,
-            in_force_from_ms=min(clause.in_force_from_ms for clause in basis),
+            in_force_from_ms=_in_force_from_ms(basis, since, stage),
             of=of,
             any_time=any_time,
             depends=depends,
@@ -298,6 +303,13 @@ def rule(
         )
 
     return make
+
+
+def _in_force_from_ms(basis: tuple[Clause, ...], since: Clause | None, stage: Stage) -> int:
+    if since is not None:
+        return since.in_force_from_ms
+    counting = [clause for clause in basis if stage == "sandbox" or clause.confidence != "M"]
+    return min(clause.in_force_from_ms for clause in counting or basis)
 
 
 def _check_guards(where: str, on: type, when: Mapping[str, frozenset[object] | set[object]]) -> None:

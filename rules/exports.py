@@ -98,7 +98,7 @@ def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | 
     """Return what an event adds to an export ledger; None when it provided no personal information abroad that counts.
 
     A prompt with personal information that goes to a model hosted abroad is an export too. Exempt exports do not count (that
-    exemptions are left out of the year's count is known from memory only); unlawful ones do.
+    exemptions are left out of the year's count is known from memory only); unlawful ones do, and so do exemptions without proof.
 
     Args:
         event: the event's data.
@@ -112,7 +112,7 @@ def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | 
         region = event.model.hosting_region if event.model is not None else None
         if not event.prompt_personal_information or region is None or facts.in_mainland(region):
             return None
-    elif exempt(export) and event.data_class not in {"important", "core"}:
+    elif exempt(export) is True and event.data_class not in {"important", "core"}:
         return None
     entity = facts.entity(export.entity if export is not None else None)
     name = entity.name if entity is not None else OTHER

@@ -35,10 +35,16 @@ class Clause(msgspec.Struct, frozen=True):
     confidence: Confidence
     in_force_from_ms: int = 0
     """The same as epoch milliseconds; derived."""
+    superseded: str | None = None
+    """First legal day on which another clause stands in its place; None while it stands."""
+
+    def moments_ms(self) -> tuple[int, ...]:
+        """Return when it comes into force and, if it does, when it is superseded, epoch milliseconds."""
+        return (self.in_force_from_ms, *([legal_day_ms(self.superseded)] if self.superseded else ()))
 
     def in_force_at(self, at_ms: int) -> bool:
         """Tell whether the clause is in force at `at_ms` (epoch milliseconds)."""
-        return at_ms >= self.in_force_from_ms
+        return at_ms >= self.in_force_from_ms and (self.superseded is None or at_ms < legal_day_ms(self.superseded))
 
 
 def legal_day_ms(day: str) -> int:
@@ -213,6 +219,16 @@ _CSL = _Instrument(
 )
 # Formerly art. 21(3); the new number is inferred from secondary sources.
 CSL_ART_23 = _CSL.clause("art. 23", "V2")
+CSL_2016_ART_21 = msgspec.structs.replace(
+    _Instrument(
+        "Cybersecurity Law (2016)",
+        "网络安全法（2016年）",
+        "CSL 2016",
+        "2017-06-01",
+        "https://www.cac.gov.cn/2026-01/02/c_1769093523928606.htm",
+    ).clause("art. 21(3)", "V2"),
+    superseded="2026-01-01",
+)
 CSL_ART_39 = _CSL.clause("art. 39", "M")
 
 _CROSS_BORDER = _Instrument(

@@ -27,7 +27,7 @@ def kept_and_moderated(event: GenerationEvent, facts: Facts) -> bool:
     return (
         decided_at_ms is not None
         and moderation.verdict not in _UNMODERATED
-        and moderation.engine_version is not None
+        and bool(moderation.engine_version)
         and decided_at_ms <= (facts.at_ms if delivered_at_ms is None else delivered_at_ms)
         and until_ms >= facts.at_ms + _LONGEST_SIX_MONTHS_MS
         and facts.in_mainland(region)

@@ -123,7 +123,7 @@ def _sent_on(
 
 
 FAULTS: dict[str, Kind] = {
-    "AUT001": lambda n, t: _with(creation(n, t), "authorship", selected_output_sha256=None),
+    "AUT001": lambda n, t: _with(creation(n, t), "authorship", selected_output_sha256=""),
     "AUT002": lambda n, t: _with(creation(n, t), "authorship", reconstructed=True),
     "AUT003": lambda n, t: _with(creation(n, t), "authorship", rounds=_rounds(n, t)[:1], candidates=1, edits=0),
     "AUT004": _unseeded,

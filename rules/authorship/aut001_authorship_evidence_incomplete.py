@@ -27,20 +27,20 @@ def _evidence(*rounds: PromptRound, selected: str | None = _HASH, model: str | N
         fails(
             "a round without its prompt",
             authorship_claimed=True,
-            authorship=_evidence(_ROUND, PromptRound(at_ms=1, parameters_sha256=_HASH, seed="1")),
+            authorship=_evidence(_ROUND, PromptRound(at_ms=1, prompt_sha256="", parameters_sha256=_HASH, seed="1")),
         ),
         fails(
             "no parameters",
             authorship_claimed=True,
-            authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, seed="1")),
+            authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, parameters_sha256="", seed="1")),
         ),
         fails(
             "no seed",
             authorship_claimed=True,
-            authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, parameters_sha256=_HASH)),
+            authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, parameters_sha256=_HASH, seed="")),
         ),
-        fails("no chosen output", authorship_claimed=True, authorship=_evidence(_ROUND, selected=None)),
-        fails("no model version", authorship_claimed=True, authorship=_evidence(_ROUND, model=None)),
+        fails("no chosen output", authorship_claimed=True, authorship=_evidence(_ROUND, selected="")),
+        fails("no model version", authorship_claimed=True, authorship=_evidence(_ROUND, model="")),
         passes("complete", authorship_claimed=True, authorship=_evidence(_ROUND, _ROUND)),
         skips("nobody claims it", authorship=_evidence()),
         skips(
@@ -48,6 +48,28 @@ def _evidence(*rounds: PromptRound, selected: str | None = _HASH, model: str | N
         ),
         unclear("whether it is claimed is unknown", authorship_claimed=None),
         unclear("no evidence record sent", authorship_claimed=True),
+        fails(
+            "one item missing, one not stated",
+            authorship_claimed=True,
+            authorship=_evidence(_ROUND, selected=None, model=""),
+        ),
+        unclear(
+            "a prompt not stated",
+            authorship_claimed=True,
+            authorship=_evidence(_ROUND, PromptRound(at_ms=1, parameters_sha256=_HASH, seed="1")),
+        ),
+        unclear(
+            "parameters not stated",
+            authorship_claimed=True,
+            authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, seed="1")),
+        ),
+        unclear(
+            "a seed not stated",
+            authorship_claimed=True,
+            authorship=_evidence(PromptRound(at_ms=1, prompt_sha256=_HASH, parameters_sha256=_HASH)),
+        ),
+        unclear("chosen output not stated", authorship_claimed=True, authorship=_evidence(_ROUND, selected=None)),
+        unclear("model version not stated", authorship_claimed=True, authorship=_evidence(_ROUND, model=None)),
         unclear("rounds unknown", authorship_claimed=True, authorship=Authorship(selected_output_sha256=_HASH)),
     ),
 )
@@ -65,17 +87,16 @@ def authorship_evidence_incomplete(event: GenerationEvent, facts: Facts) -> Resu
     evidence = event.authorship
     if evidence is None or evidence.rounds is None:
         return inconclusive("authorship.rounds")
-    lacks = (
-        ("rounds", not evidence.rounds),
-        ("prompt", any(r.prompt_sha256 is None for r in evidence.rounds)),
-        ("parameters", any(r.parameters_sha256 is None for r in evidence.rounds)),
-        ("seed", any(r.seed is None for r in evidence.rounds)),
-        ("selection", evidence.selected_output_sha256 is None),
-        ("model_version", evidence.model_version is None),
+    rounds = evidence.rounds
+    parts: tuple[tuple[str, tuple[str | None, ...]], ...] = (
+        ("prompt", tuple(step.prompt_sha256 for step in rounds)),
+        ("parameters", tuple(step.parameters_sha256 for step in rounds)),
+        ("seed", tuple(step.seed for step in rounds)),
+        ("selection", (evidence.selected_output_sha256,)),
+        ("model_version", (evidence.model_version,)),
     )
-    for item, lacking in lacks:
-        if lacking:
-            return fail(
-                "the record of the creative process is incomplete", lacks=Code(item), rounds=len(evidence.rounds)
-            )
-    return PASS
+    lacks = ["rounds"] * (not rounds) + [name for name, values in parts if "" in values]
+    if lacks:
+        return fail("the record of the creative process is incomplete", lacks=Code(lacks[0]), rounds=len(rounds))
+    unknown = [name for name, values in parts if None in values]
+    return inconclusive(*(f"authorship: {name}" for name in unknown)) if unknown else PASS

@@ -20,9 +20,9 @@ def _evidence(*seeds: str | None, model: str | None = "1") -> Authorship:
     basis=(law.AUTHORSHIP_LI_V_LIU, law.AUTHORSHIP_CAT_PENDANT),
     when={"authorship_claimed": {True}},
     cases=(
-        fails("a round without its seed", authorship_claimed=True, authorship=_evidence("42", None)),
+        fails("a round without its seed", authorship_claimed=True, authorship=_evidence("42", "")),
         fails("an empty seed", authorship_claimed=True, authorship=_evidence("", "42")),
-        fails("no model version", authorship_claimed=True, authorship=_evidence("42", model=None)),
+        fails("an empty seed, model version not stated", authorship_claimed=True, authorship=_evidence("", model=None)),
         fails("an empty model version", authorship_claimed=True, authorship=_evidence("42", model="")),
         fails("no rounds, so no seed", authorship_claimed=True, authorship=_evidence()),
         passes("seeds and model version", authorship_claimed=True, authorship=_evidence("42", "43")),
@@ -35,6 +35,8 @@ def _evidence(*seeds: str | None, model: str | None = "1") -> Authorship:
         ),
         unclear("whether it is claimed is unknown", authorship_claimed=None, authorship=_evidence(None)),
         unclear("no evidence record sent", authorship_claimed=True),
+        unclear("a seed not stated", authorship_claimed=True, authorship=_evidence("42", None)),
+        unclear("model version not stated", authorship_claimed=True, authorship=_evidence("42", model=None)),
         unclear("rounds unknown", authorship_claimed=True, authorship=Authorship(model_version="1")),
     ),
 )
@@ -52,8 +54,12 @@ def creation_not_reproducible(event: GenerationEvent, facts: Facts) -> Result:
     evidence = event.authorship
     if evidence is None or evidence.rounds is None:
         return inconclusive("authorship.rounds")
-    if not evidence.model_version:
-        return fail("the creation cannot be replayed", lacks=Code("model_version"), rounds=len(evidence.rounds))
-    if not evidence.rounds or any(not step.seed for step in evidence.rounds):
-        return fail("the creation cannot be replayed", lacks=Code("seed"), rounds=len(evidence.rounds))
-    return PASS
+    rounds = evidence.rounds
+    seeds = tuple(step.seed for step in rounds)
+    if evidence.model_version == "":
+        return fail("the creation cannot be replayed", lacks=Code("model_version"), rounds=len(rounds))
+    if not seeds or "" in seeds:
+        return fail("the creation cannot be replayed", lacks=Code("seed"), rounds=len(rounds))
+    if evidence.model_version is None:
+        return inconclusive("authorship.model_version")
+    return inconclusive("authorship.rounds.seed") if None in seeds else PASS

@@ -28,7 +28,8 @@ def _model(model: str = "model-a", region: str | None = "cn-north-1") -> ModelRe
         passes("the region in capitals", model=_model(region="CN-NORTH-1")),
         passes("a zone of the region", model=_model(region="CN-north-1-a")),
         passes("the registry names no region", model=_model(region="us-east-1"), given={"svc": {"region": None}}),
-        passes("the event names no region", model=_model(region=None)),
+        passes("neither names a region", model=_model(region=None), given={"svc": {"region": None}}),
+        unclear("the event names no region", model=_model(region=None)),
         unclear("unknown service", service="nobody"),
         unclear("the registry does not say which models", given={"svc": {"models": None}}),
         unclear("model unknown", model=None),
@@ -55,7 +56,11 @@ def model_not_registered(event: GenerationEvent, facts: Facts) -> Result:
     if model.id not in service.models:
         return fail("the registry does not name the model", model=Code(model.id))
     region = model.hosting_region
-    if service.region is not None and region is not None and region != service.region:
+    if service.region is None:
+        return PASS
+    if region is None:
+        return inconclusive("model.hosting_region")
+    if region != service.region:
         name = region.lower()
         if name != service.region.lower() and not name.startswith(service.region.lower() + "-"):
             return fail("the model runs in another region than the registry says", region=Code(region))

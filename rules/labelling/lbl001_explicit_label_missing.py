@@ -33,6 +33,11 @@ _ASKED = UnlabelledRequest(requested_at_ms=BASE_AT_MS - 1000)
         fails("no label, kind 4", deep_synthesis_category=4, explicit_label=_ABSENT),
         fails("no label, kind 5", deep_synthesis_category=5, explicit_label=_ABSENT),
         fails("labelled on screen, downloaded without", explicit_label=ExplicitLabel(present=True, in_file=False)),
+        passes(
+            "labelled on screen, downloaded without, before art. 4",
+            at="2025-08-31T23:59:59+08:00",
+            explicit_label=ExplicitLabel(present=True, in_file=False),
+        ),
         fails(
             "labelled on screen, copied without",
             delivery="copy",
@@ -90,6 +95,8 @@ def explicit_label_missing(event: GenerationEvent, facts: Facts) -> Result:
     label = event.explicit_label
     assert label is not None  # the guard knows whether there is one
     if label.present:
+        if not law.LABELLING_MEASURES_ART_4.in_force_at(facts.at_ms):
+            return PASS  # that files carry it is asked since art. 4 of the Measures
         if event.delivery is None:
             return inconclusive("delivery")
         if event.delivery in _FILES and not label.in_file:

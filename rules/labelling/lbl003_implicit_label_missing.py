@@ -20,6 +20,7 @@ def _sites(*values: str) -> ImplicitLabel:
     zh="文件元数据缺少隐式标识",
     severity="critical",
     basis=(law.LABELLING_MEASURES_ART_5, law.GB_45438_6_1, law.DEEP_SYNTHESIS_ART_16),
+    since=law.LABELLING_MEASURES_ART_5,
     when={
         "public_cn": {True},
         "role": {"generator"},
@@ -40,7 +41,7 @@ def _sites(*values: str) -> ImplicitLabel:
         skips("shown on screen only", delivery="inline", implicit_label=_sites()),
         skips("no metadata container", implicit_label=ImplicitLabel(container=False, sites=())),
         skips("spreads others' content", given={"svc": {"role": "propagator"}}, implicit_label=_sites()),
-        skips("before the law", at="2023-01-09T23:59:59+08:00", implicit_label=_sites()),
+        skips("before the law", at="2025-08-31T23:59:59+08:00", implicit_label=_sites()),
         unclear("nothing said", implicit_label=None),
         unclear("sites unknown", implicit_label=ImplicitLabel(container=True)),
         unclear("container unknown", implicit_label=ImplicitLabel(sites=())),

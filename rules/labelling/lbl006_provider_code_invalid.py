@@ -53,19 +53,19 @@ def _producer(code: str) -> ImplicitLabel:
         ),
         passes("the registered code"),
         passes(
-            "valid, none registered",
-            given={"svc": {"provider_code": None}},
-            implicit_label=_producer("001191110102MAD55U9H0F10002"),
-        ),
-        passes(
             "unused extension",
-            given={"svc": {"provider_code": None}},
+            given={"svc": {"provider_code": "001191440300708461136T00000"}},
             implicit_label=_producer("001191440300708461136T00000"),
         ),
         passes(
             "not a credit code",
-            given={"svc": {"provider_code": None}},
+            given={"svc": {"provider_code": "002191440300708461137T00000"}},
             implicit_label=_producer("002191440300708461137T00000"),
+        ),
+        unclear(
+            "valid, none registered",
+            given={"svc": {"provider_code": None}},
+            implicit_label=_producer("001191110102MAD55U9H0F10002"),
         ),
         skips("a name, which art. 5 allows", implicit_label=_producer("doubao")),
         skips(
@@ -114,4 +114,6 @@ def provider_code_invalid(event: GenerationEvent, facts: Facts) -> Result:
             problem = "not_registered"
         if problem is not None:
             return fail("the provider code is not valid for this service", problem=Code(problem), code=code)
-    return PASS if judged else NOT_APPLICABLE
+    if not judged:
+        return NOT_APPLICABLE
+    return PASS if registered is not None else inconclusive("provider_code of the service in the policy")

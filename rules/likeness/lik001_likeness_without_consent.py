@@ -28,7 +28,7 @@ from hegui.rules.facts import Facts
         skips("nobody identifiable", likeness=Likeness(kind="none", separate_consent=False)),
         skips(
             "before the law",
-            at="2020-12-31T23:59:59+08:00",
+            at="2024-04-22T23:59:59+08:00",
             likeness=Likeness(kind="face", separate_consent=False),
         ),
         unclear("consent unknown", likeness=Likeness(kind="voice")),

@@ -57,8 +57,35 @@ _EXPORT = Export(entity="company", destination_country="SG")
         fails(
             "an exemption without its document",
             exported=True,
+            export=Export(entity="company", exemption="art_5_1", exemption_document=""),
+            sensitive_personal_information=True,
+        ),
+        fails(
+            "a zone without its list",
+            exported=True,
+            export=Export(
+                entity="company",
+                exemption="art_6",
+                exemption_document="registration-1",
+                free_trade_zone="shanghai-lingang",
+                list_version="",
+            ),
+            sensitive_personal_information=True,
+        ),
+        unclear(
+            "the exemption's document is not stated",
+            exported=True,
             export=Export(entity="company", exemption="art_5_1"),
             sensitive_personal_information=True,
+        ),
+        unclear(
+            "the zone is not stated",
+            exported=True,
+            export=Export(entity="company", exemption="art_6", exemption_document="registration-1", list_version="1"),
+            sensitive_personal_information=True,
+        ),
+        unclear(
+            "not sensitive, before the numbers of today", at="2024-03-21T23:59:59+08:00", exported=True, export=_EXPORT
         ),
         passes(
             "sensitive, contract",
@@ -138,14 +165,19 @@ def export_without_mechanism(event: GenerationEvent, facts: Facts) -> Result:
         return fail(
             "a CIIO exported without a security assessment", needs=Code("security_assessment"), entity=Code(entity.name)
         )
-    if held or exempt(export):
+    proven = exempt(export)
+    if held or proven:
         return PASS
     if event.sensitive_personal_information is None:
         return inconclusive("sensitive_personal_information")
     if event.sensitive_personal_information:
+        if proven is None:
+            return inconclusive("the proof of the exemption")
         return fail(
             "sensitive personal information went abroad without contract or certificate",
             needs=Code("standard_contract"),
             entity=Code(entity.name),
         )
+    if not law.CROSS_BORDER_ART_8.in_force_at(facts.at_ms):
+        return inconclusive("the numbers that counted before 2024-03-22")
     return PASS

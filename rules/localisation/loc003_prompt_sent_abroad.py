@@ -64,6 +64,12 @@ _HELD = ExportMechanism(
         skips("no personal information in the prompt", model=_ABROAD),
         skips("before the law", at="2021-10-31T23:59:59+08:00", prompt_personal_information=True, model=_ABROAD),
         unclear("whether the prompt held any is unknown", prompt_personal_information=None, model=_ABROAD),
+        unclear(
+            "the exemption's document is not stated",
+            prompt_personal_information=True,
+            model=_ABROAD,
+            export=Export(entity="company", exemption="art_5_1"),
+        ),
         unclear("model unknown", prompt_personal_information=True, model=None),
         unclear(
             "where the model runs is unknown", prompt_personal_information=True, model=ModelReference(id="model-b")
@@ -87,13 +93,16 @@ def prompt_sent_abroad(event: GenerationEvent, facts: Facts) -> Result:
     if event.model is None or event.model.hosting_region is None:
         return inconclusive("model.hosting_region")
     region = event.model.hosting_region
-    if facts.in_mainland(region) or exempt(event.export):
+    proven = exempt(event.export)
+    if facts.in_mainland(region) or proven:
         return PASS
     entity = facts.entity(event.export.entity if event.export is not None else None)
     if entity is None:
         return inconclusive("entity of the service in the policy")
     if held_at(entity, facts.at_ms):
         return PASS
+    if proven is None:
+        return inconclusive("the proof of the exemption")
     return fail(
         "the prompt's personal information went abroad uncovered", region=Code(region), entity=Code(entity.name)
     )

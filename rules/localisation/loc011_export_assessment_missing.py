@@ -16,6 +16,7 @@ from hegui.rules.localisation.mechanism import held_at
     zh="年度累计出境人数达到安全评估标准但未通过安全评估",
     severity="critical",
     basis=(law.CROSS_BORDER_ART_7, law.PIPL_ART_38),
+    since=law.CROSS_BORDER_ART_7,
     waivable=False,
     cases=(
         fails("the millionth person", ordinary=1_000_000),
@@ -33,7 +34,7 @@ from hegui.rules.localisation.mechanism import held_at
         passes("both just below", ordinary=999_999, sensitive=9_999),
         passes("assessed", ordinary=1_000_000, sensitive=10_000, given=holding("security_assessment")),
         passes("assessed, and some could not be counted", uncounted=3, given=holding("security_assessment")),
-        skips("before the law", at="2021-10-31T23:59:59+08:00", year=2021, ordinary=2_000_000),
+        skips("before the law", at="2024-03-21T23:59:59+08:00", year=2024, ordinary=2_000_000),
         unclear("some exports could not be counted", ordinary=999_999, uncounted=1),
         unclear("an entity that is not in the policy", entity="other", ordinary=1_000_000),
     ),

@@ -16,6 +16,7 @@ from hegui.rules.localisation.mechanism import held_at
     zh="年度累计出境人数达到标准但未订立标准合同或取得认证",
     severity="critical",
     basis=(law.CROSS_BORDER_ART_8, law.PIPL_ART_38),
+    since=law.CROSS_BORDER_ART_8,
     waivable=False,
     cases=(
         fails("the hundred-thousandth person", ordinary=100_000),
@@ -34,7 +35,7 @@ from hegui.rules.localisation.mechanism import held_at
         passes("contract, and some could not be counted", uncounted=1, given=holding("standard_contract")),
         skips("so many that another rule judges", ordinary=1_000_000),
         skips("so many that another rule judges, sensitive", sensitive=10_000),
-        skips("before the law", at="2021-10-31T23:59:59+08:00", year=2021, ordinary=200_000),
+        skips("before the law", at="2024-03-21T23:59:59+08:00", year=2024, ordinary=200_000),
         unclear("some exports could not be counted", ordinary=99_999, uncounted=1),
         unclear("an entity that is not in the policy", entity="other", ordinary=100_000),
     ),

@@ -38,6 +38,9 @@ _STEPS = (95, 90, 80)
         skips("over the limit: another rule judges", ordinary=1_000_000),
         skips("over the limit, sensitive", sensitive=10_000),
         skips("before the law", at="2024-03-21T23:59:59+08:00", year=2024, ordinary=99_999),
+        fails("near, and some exports could not be counted", ordinary=80_000, uncounted=1),
+        passes("assessed, and some could not be counted", uncounted=1, given=holding("security_assessment")),
+        unclear("some exports could not be counted", ordinary=79_999, uncounted=1),
         unclear("an entity that is not in the policy", entity="other", ordinary=80_000),
     ),
 )
@@ -67,4 +70,6 @@ def export_limit_near(ledger: ExportLedger, facts: Facts) -> Result:
         for percent in _STEPS:
             if limit * percent <= count * 100 < limit * 100:
                 return fail("a limit of the year is near", entity=Code(entity.name), percent=percent, limit=limit)
+    if ledger.uncounted:
+        return inconclusive("the persons of exports that could not be counted")
     return PASS

@@ -16,6 +16,7 @@ _SPLIT: dict[str, object] = {"controller_entities": 2, "controller_ordinary": 1_
     zh="同一控制者通过多个主体拆分出境以规避安全评估",
     severity="high",
     basis=(law.CERTIFICATION_SPLITTING, law.CROSS_BORDER_ART_7),
+    since=law.CERTIFICATION_SPLITTING,
     waivable=False,
     cases=(
         fails("a million over two entities", **_SPLIT),
@@ -40,7 +41,7 @@ _SPLIT: dict[str, object] = {"controller_entities": 2, "controller_ordinary": 1_
             controller_ordinary=1_100_000,
             ordinary=1_000_000,
         ),
-        skips("before the measures", at="2024-03-21T23:59:59+08:00", year=2024, **_SPLIT),
+        skips("before the measures", at="2025-12-31T23:59:59+08:00", year=2025, **_SPLIT),
         unclear("some exports could not be counted", controller_entities=2, uncounted=1),
     ),
 )

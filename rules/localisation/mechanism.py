@@ -15,6 +15,13 @@ def held_at(entity: Entity, at_ms: int) -> frozenset[Mechanism]:
     )
 
 
-def exempt(export: Export | None) -> bool:
-    """Tell whether an exemption with a document is relied on (Cross-border Provisions arts. 3, 4, 5(1)-(3), 6)."""
-    return export is not None and export.exemption is not None and bool(export.exemption_document)
+def exempt(export: Export | None) -> bool | None:
+    """Tell whether an exemption is relied on and proven (Cross-border Provisions arts. 3, 4, 5(1)-(3), 6); None: a proof is not stated."""
+    if export is None or export.exemption is None:
+        return False
+    proofs = [export.exemption_document]
+    if export.exemption == "art_6":
+        proofs += [export.free_trade_zone, export.list_version]
+    if "" in proofs:
+        return False
+    return None if None in proofs else True

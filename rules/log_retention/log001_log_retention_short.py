@@ -24,7 +24,7 @@ _LEAP_AUGUST_31_MS = _AUGUST_31_MS + 365 * _DAY_MS
     on=GenerationEvent,
     zh="生成日志留存少于六个月",
     severity="high",
-    basis=(law.CSL_ART_23,),
+    basis=(law.CSL_ART_23, law.CSL_2016_ART_21),
     when={"public_cn": {True}},
     screen=kept_and_moderated,
     cases=(
@@ -50,7 +50,8 @@ _LEAP_AUGUST_31_MS = _AUGUST_31_MS + 365 * _DAY_MS
             log_retain_until_ms=_LEAP_AUGUST_31_MS + 182 * _DAY_MS,
         ),
         skips("not offered to the public", given={"svc": {"public_cn": False}}, log_retain_until_ms=0),
-        skips("before the law", at="2025-12-31T23:59:59+08:00", log_retain_until_ms=0),
+        fails("kept too short before the amendment", at="2025-12-31T23:59:59+08:00", log_retain_until_ms=0),
+        skips("before the law", at="2017-05-31T23:59:59+08:00", log_retain_until_ms=0),
         unclear("retention unknown", log_retain_until_ms=None),
         unclear("audience unknown", given={"svc": {"public_cn": None}}, log_retain_until_ms=0),
         unclear("unknown service", service="nobody", log_retain_until_ms=0),

@@ -30,7 +30,7 @@ from hegui.rules.facts import Facts
         skips("no personal information", age_band="under_14", guardian_consent_reference=""),
         skips(
             "before the law",
-            at="2021-10-31T23:59:59+08:00",
+            at="2026-07-14T23:59:59+08:00",
             age_band="under_14",
             prompt_personal_information=True,
             guardian_consent_reference="",

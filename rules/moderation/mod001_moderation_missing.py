@@ -25,6 +25,10 @@ def _verdict(decided_at_ms: int | None) -> Moderation:
         fails("not moderated", moderation=Moderation(verdict="none")),
         fails("a millisecond late", moderation=_verdict(BASE_AT_MS + 1)),
         fails("late against the event's own time", delivered_at_ms=None, moderation=_verdict(BASE_AT_MS + 1)),
+        fails(
+            "no engine behind the verdict",
+            moderation=Moderation(verdict="allow", decided_at_ms=BASE_AT_MS, engine_version=""),
+        ),
         passes("before delivery"),
         passes("at the very moment", moderation=_verdict(BASE_AT_MS)),
         passes(
@@ -61,4 +65,6 @@ def moderation_missing(event: GenerationEvent, facts: Facts) -> Result:
         return fail("the verdict came after delivery", late_ms=moderation.decided_at_ms - delivered_at_ms)
     if moderation.engine_version is None:
         return inconclusive("moderation.engine_version")
+    if not moderation.engine_version:
+        return fail("no engine is named that reached the verdict", lacks=Code("moderation.engine_version"))
     return PASS

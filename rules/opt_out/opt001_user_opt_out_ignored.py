@@ -49,7 +49,7 @@ _YES = OptOut("user", PERSON, "allow", BASE_AT_MS - 500)
             given={"optouts": (OptOut("user", PERSON, "deny", BASE_AT_MS - 1000, BASE_AT_MS),)},
         ),
         skips("not a user's input"),
-        skips("before the law", at="2021-10-31T23:59:59+08:00", source_type="user_input", user_key=PERSON),
+        skips("before the law", at="2023-08-14T23:59:59+08:00", source_type="user_input", user_key=PERSON),
         unclear("user unknown", source_type="user_input"),
         unclear("kind of source unknown", source_type=None),
         unclear("opt-outs not connected", source_type="user_input", user_key=PERSON, given={"optouts": None}),

@@ -46,6 +46,8 @@ _CONTENT = OptOut("content", _HASH, "deny", BASE_AT_MS - 1000)
             url="https://example.com/a",
             given={"optouts": (_WORK,)},
         ),
+        unclear("crawled, no address: its domain may be refused", source_type="crawl", work_id="isbn:9787000000002"),
+        passes("open, no address", source_type="open", work_id="isbn:9787000000002"),
         passes(
             "another domain that ends alike",
             source_type="crawl",
@@ -96,7 +98,8 @@ def registered_refusal_ingested(event: IngestEvent, facts: Facts) -> Result:
         except ValueError:
             return inconclusive("a url with a readable host")
     if refusal is None:
-        return PASS
+        # The domain of a crawled record may be refused.
+        return inconclusive("url") if event.url is None and event.source_type == "crawl" else PASS
     return fail(
         "a registered refusal covers the record", matched=Code(refusal.scheme), refused_at_ms=refusal.observed_at_ms
     )

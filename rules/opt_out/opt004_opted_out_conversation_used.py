@@ -28,7 +28,7 @@ _NO = OptOut("user", PERSON, "deny", BASE_AT_MS - 1000)
             given={"optouts": (_NO,), "opt_out_grace_seconds": 2},
         ),
         skips("not for training", user_key=PERSON, given={"optouts": (_NO,)}),
-        skips("before the law", at="2021-10-31T23:59:59+08:00", train_use=True, user_key=PERSON),
+        skips("before the law", at="2023-08-14T23:59:59+08:00", train_use=True, user_key=PERSON),
         unclear("use unknown", train_use=None, user_key=PERSON),
         unclear("user unknown", train_use=True),
         unclear("opt-outs not connected", train_use=True, user_key=PERSON, given={"optouts": None}),

@@ -79,7 +79,7 @@ _FINGERPRINT = Notice("fingerprint", _PRINT, BASE_AT_MS - _GRACE_MS)
         passes("only the fingerprint is known", fingerprint=_PRINT, given={"notices": (_WORK,)}),
         skips(
             "before the law",
-            at="2020-12-31T23:59:59+08:00",
+            at="2023-08-14T23:59:59+08:00",
             work_id=_ISBN,
             given={"notices": (Notice("work", _ISBN, _LONG_AGO_MS),)},
         ),

@@ -69,7 +69,7 @@ _OTHER = WorkHit(work_id="isbn:9787000000002", holder="holder-2")
         skips("not offered to the public", work_hits=(_HIT,), given={"notices": (_WORK,), "svc": {"public_cn": False}}),
         skips(
             "before the law",
-            at="2020-12-31T23:59:59+08:00",
+            at="2023-08-14T23:59:59+08:00",
             work_hits=(_HIT,),
             given={"notices": (Notice("work", _ISBN, _LONG_AGO_MS),)},
         ),

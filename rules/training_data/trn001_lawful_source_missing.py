@@ -26,6 +26,12 @@ from hegui.rules.facts import Facts
             contract_document="c",
             contract_valid_until_ms=BASE_AT_MS,
         ),
+        fails(
+            "contract ended, document not stated",
+            source_type="commercial",
+            contract_valid_until_ms=BASE_AT_MS,
+        ),
+        passes("licensed, a contract had ended", contract_valid_until_ms=BASE_AT_MS),
         fails("user's input, no authorisation", source_type="user_input", user_authorisation=""),
         passes("open with licence", source_type="open"),
         passes("licensed"),
@@ -66,15 +72,14 @@ def lawful_source_missing(event: IngestEvent, facts: Facts) -> Result:
         document, name = event.contract_document, "contract_document"
     elif kind == "user_input":
         document, name = event.user_authorisation, "user_authorisation"
-    if document is None:
-        return inconclusive(name)
-    if not document:
+    if document == "":
         return fail("no document shows a lawful source", source_type=Code(kind), document=Code(name))
     if kind == "commercial":
-        if event.contract_valid_until_ms is None:
-            return inconclusive("contract_valid_until_ms")
-        if event.contract_valid_until_ms <= facts.at_ms:
-            return fail(
-                "the supply contract had ended", source_type=Code(kind), ended_at_ms=event.contract_valid_until_ms
-            )
+        ended_at_ms = event.contract_valid_until_ms
+        if ended_at_ms is not None and ended_at_ms <= facts.at_ms:
+            return fail("the supply contract had ended", source_type=Code(kind), ended_at_ms=ended_at_ms)
+    if document is None:
+        return inconclusive(name)
+    if kind == "commercial" and event.contract_valid_until_ms is None:
+        return inconclusive("contract_valid_until_ms")
     return PASS

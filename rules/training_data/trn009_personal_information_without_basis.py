@@ -25,7 +25,7 @@ from hegui.rules.facts import Facts
         passes("contract with the person", personal_information=True, information_basis="contract"),
         passes("disclosed, no consent", personal_information=True, information_basis="disclosed", consent_reference=""),
         skips("no personal information", information_basis="none"),
-        skips("before the law", at="2021-10-31T23:59:59+08:00", personal_information=True, information_basis="none"),
+        skips("before the law", at="2023-08-14T23:59:59+08:00", personal_information=True, information_basis="none"),
         unclear("personal information unknown", personal_information=None, information_basis="none"),
         unclear("basis not stated", personal_information=True),
         unclear("basis not stated, whatever reference", personal_information=True, consent_reference="c"),

@@ -26,7 +26,7 @@ from hegui.rules.facts import Facts
         skips("not sensitive", personal_information=True, separate_consent_reference=""),
         skips(
             "before the law",
-            at="2021-10-31T23:59:59+08:00",
+            at="2023-08-14T23:59:59+08:00",
             sensitive_personal_information=True,
             separate_consent_reference="",
         ),

@@ -26,7 +26,7 @@ from hegui.rules.facts import Facts
         ),
         passes("guardian's consent", minor_under_14=True, guardian_consent_reference="g"),
         skips("no minor under 14", personal_information=True, guardian_consent_reference=""),
-        skips("before the law", at="2021-10-31T23:59:59+08:00", minor_under_14=True, guardian_consent_reference=""),
+        skips("before the law", at="2023-08-14T23:59:59+08:00", minor_under_14=True, guardian_consent_reference=""),
         unclear("age unknown", minor_under_14=None, guardian_consent_reference=""),
         unclear("guardian's consent not stated", minor_under_14=True),
     ),

@@ -21,7 +21,7 @@ from hegui.rules.facts import Facts
         passes("a face, separate consent", biometric="face", separate_consent_reference="s"),
         passes("a voice, separate consent", biometric="voice", separate_consent_reference="s"),
         skips("neither face nor voice", separate_consent_reference=""),
-        skips("before the law", at="2021-10-31T23:59:59+08:00", biometric="face", separate_consent_reference=""),
+        skips("before the law", at="2023-08-14T23:59:59+08:00", biometric="face", separate_consent_reference=""),
         unclear("face or voice unknown", biometric=None, separate_consent_reference=""),
         unclear("separate consent not stated", biometric="face"),
     ),

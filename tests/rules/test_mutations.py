@@ -70,7 +70,6 @@ SAME_ANSWER: dict[str, tuple[str, ...]] = {
         "storage.judge_storage: not bound and personal is not False and (entity.critical_infrastructure ... without not bound",
     ),
     "a short way to the answer that the lines below give too": (
-        "EVT003: service.region is not None and region is not None and (region != ... without region != service.region",
         "LOG001: until_ms >= facts.at_ms + _LONGEST_MS -> until_ms > facts.at_ms + _LONGEST_MS",
     ),
     "only what is shown of the answer": (

@@ -36,8 +36,9 @@ NOT_IN_DATA = {"EVT002", "EVT004", "EVT005", "EVT006"}
 """Rules that no event's data can break: they ask for the broker's time, and for other events of the same identity."""
 OF_DRAFTS = {rule for rule, kind in FAULTS.items() if kind is FAULTS["FIL002"]}
 """Rules that ask only for the service's entry in the registry: the unfinished service breaks all of them with each event."""
-ALSO = {"LOC004": {"TRN013"}, "OPT008": {"OPT002"}}
-"""Rule to others that cannot but fail with it: important data is refused wherever it lies, a reservation wherever it is used."""
+ALSO = {"AUT004": {"AUT001"}, "LOC004": {"TRN013"}, "OPT008": {"OPT002"}}
+"""Rule to others that cannot but fail with it: a missing seed is a gap in the record too, important data is refused wherever it lies, a reservation
+wherever it is used."""
 NEEDS_NOTICES = {rule.id for rule in RULES if "notices" in rule.needs}
 NEEDS_FACTS = NEEDS_NOTICES | {rule.id for rule in RULES if "optouts" in rule.needs}
 """Rules that stay undecided while nobody connects their facts. Filings stand in the policy."""
