@@ -22,8 +22,8 @@ from hegui.streams.drivers.group_member import GroupMember
 from hegui.streams.drivers.librdkafka_clients import group_consumer, producer
 from hegui.streams.drivers.librdkafka_errors import (
     CONNECTION_FAILED,
-    END_OF_PARTITION,
     GROUP_MOVED_ON,
+    OF_A_PARTITION,
     OUT_OF_RANGE,
     PASSING,
     REFUSED,
@@ -103,6 +103,8 @@ class LibrdkafkaDriver(GroupMember):
             # The records may be from before a rebalance or from after it: read them again from where the block stands.
             if messages:
                 await self._in_thread(self._read_on)
+            for error in filter(None, map(Message.error, messages)):
+                self._on_error(error)
             return
         if any(map(Message.error, messages)):
             await self._process_with_errors(messages)
@@ -127,7 +129,7 @@ class LibrdkafkaDriver(GroupMember):
                 interrupted.add(place)
                 recover = self._out_of_range if error.name() in OUT_OF_RANGE else self._unreadable
                 await self._in_thread(recover, place, error.name())
-            elif error.name() != END_OF_PARTITION:
+            else:
                 self._on_error(error)
         await self._process(good)
         if interrupted:
@@ -226,10 +228,11 @@ class LibrdkafkaDriver(GroupMember):
 
     def _on_error(self, error: Any) -> None:
         """Take note of what a client tells of; the next step raises what cannot pass."""
-        if error.fatal() or error.name() in REFUSED:
-            self._refusal = error.name()
-        elif error.name() != CONNECTION_FAILED:  # one for each attempt to connect
-            log.warning("client_error", error=error.name())
+        name = error.name()
+        if error.fatal() or name in REFUSED:
+            self._refusal = name
+        elif name not in OF_A_PARTITION and name != CONNECTION_FAILED:  # one for each attempt to connect
+            log.warning("client_error", error=name)
 
     # -- partitions
 

@@ -13,12 +13,13 @@ T = TypeVar("T")
 LOOKUP_SECONDS = 30.0
 """How long offsets are asked for before the run ends."""
 
-END_OF_PARTITION = "_PARTITION_EOF"
 CONNECTION_FAILED = "_TRANSPORT"
 OUT_OF_RANGE = frozenset({"_AUTO_OFFSET_RESET", "_LOG_TRUNCATION", "OFFSET_OUT_OF_RANGE"})
 """The log does not have the position."""
 UNREADABLE = frozenset({"_BAD_MSG", "_BAD_COMPRESSION", "INVALID_MSG", "MSG_SIZE_TOO_LARGE"})
 """A record batch that cannot be handed out."""
+OF_A_PARTITION = OUT_OF_RANGE | UNREADABLE | {"_PARTITION_EOF"}
+"""Told again when the partition is read again."""
 GROUP_MOVED_ON = frozenset(
     {"ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "REBALANCE_IN_PROGRESS", "_STATE", "_ASSIGNMENT_LOST"}
 )
