@@ -264,7 +264,10 @@ class LibrdkafkaDriver(GroupMember):
         """The group gave us up, and others may have the partitions by now: what is not committed will be judged again."""
         self._epoch += 1
         for place in lost:
-            self._give_up((place.topic, place.partition))
+            partition = (place.topic, place.partition)
+            self._give_up(partition)
+            for sent in self._sent:
+                sent.positions.pop(partition, None)
 
     def _begin(self, partition: Partition, committed: int | None) -> None:
         beginning, end = ask(lambda: self._consumer.get_watermark_offsets(TopicPartition(*partition), 10, cached=False))

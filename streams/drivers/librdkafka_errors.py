@@ -16,7 +16,7 @@ LOOKUP_SECONDS = 30.0
 CONNECTION_FAILED = "_TRANSPORT"
 OUT_OF_RANGE = frozenset({"_AUTO_OFFSET_RESET", "_LOG_TRUNCATION", "OFFSET_OUT_OF_RANGE"})
 """The log does not have the position."""
-UNREADABLE = frozenset({"_BAD_MSG", "_BAD_COMPRESSION", "INVALID_MSG", "MSG_SIZE_TOO_LARGE"})
+UNREADABLE = frozenset({"_BAD_MSG", "_BAD_COMPRESSION", "MSG_SIZE_TOO_LARGE"})
 """A record batch that cannot be handed out."""
 OF_A_PARTITION = OUT_OF_RANGE | UNREADABLE | {"_PARTITION_EOF"}
 """Told again when the partition is read again."""

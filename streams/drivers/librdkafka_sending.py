@@ -18,7 +18,7 @@ class Sent:
 
     __slots__ = ("oldest_ms", "positions", "refusal", "unacknowledged")
 
-    def __init__(self, positions: Mapping[Partition, int], oldest_ms: int | None, outputs: int) -> None:
+    def __init__(self, positions: dict[Partition, int], oldest_ms: int | None, outputs: int) -> None:
         self.positions = positions
         self.oldest_ms = oldest_ms
         self.unacknowledged = outputs
@@ -39,7 +39,7 @@ class Sender:
         self._topics = topics
         self._abandoned = False
 
-    def send(self, outputs: Sequence[Output], positions: Mapping[Partition, int], oldest_ms: int | None) -> Sent:
+    def send(self, outputs: Sequence[Output], positions: dict[Partition, int], oldest_ms: int | None) -> Sent:
         """Hand the outputs to the producer; return what to wait for. Blocks while the producer's queue is full.
 
         Raises:

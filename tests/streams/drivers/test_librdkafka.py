@@ -223,6 +223,21 @@ async def test_partitions_that_were_lost_are_not_committed(monkeypatch):
     assert rig.consumer.group[FIRST] <= 2
 
 
+async def test_what_is_acknowledged_after_its_partition_was_lost_is_not_committed(monkeypatch):
+    rig = Rig(monkeypatch, records(["LBL001"] * 2), committed={FIRST: 0}, hold=True)
+    step = rig.driver._step
+
+    async def lose_what_is_under_way() -> None:
+        await step()
+        if rig.violations:
+            rig.consumer.coming = [lambda: rig.consumer.rebalance([], lost=True), rig.producer.answers.set]
+
+    rig.driver._step = lose_what_is_under_way  # type: ignore[method-assign]
+    await rig.run(4)
+    assert rig.violations == 2
+    assert rig.consumer.commits == []
+
+
 async def test_results_refused_during_a_revoke_end_the_run_without_a_commit(monkeypatch):
     rig = Rig(monkeypatch, records(["LBL001"] * 3), committed={FIRST: 0}, hold=True)
 
