@@ -51,11 +51,13 @@ def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Con
         "max.poll.interval.ms": max(300_000, round(kafka.session_timeout_seconds * 1000)),
         "check.crcs": kafka.check_crcs,
         "fetch.wait.max.ms": 100,
-        "fetch.message.max.bytes": 2 * 1024 * 1024,
-        "fetch.max.bytes": 32 * 1024 * 1024,
-        "queued.max.messages.kbytes": 32 * 1024,
-        # With the default of 1000 the fetcher sleeps on whenever its queue was full, and the loop idles: a third of the rate.
-        "fetch.queue.backoff.ms": 2,
+        # A short queue and small fetches stay in the processor's cache: 0.8 us a record in librdkafka's threads, 1.3 us with 32 MB.
+        "fetch.message.max.bytes": 1024 * 1024,
+        "fetch.max.bytes": 4 * 1024 * 1024,
+        "queued.max.messages.kbytes": 8 * 1024,
+        # How long the fetcher sleeps when it finds the queue full. With the default of 1000 the loop idles: a third of the rate.
+        # With 2 it wakes for nothing. 8 MB last longer than 10 ms.
+        "fetch.queue.backoff.ms": 10,
         # The only way in which librdkafka says that it passed over what holds no records (transaction markers).
         "enable.partition.eof": True,
         "error_cb": on_error,
