@@ -10,7 +10,7 @@ from confluent_kafka import Message
 from prometheus_client import CollectorRegistry
 
 from hegui.streams.coverage_gaps import CoverageGap
-from hegui.streams.drivers import librdkafka
+from hegui.streams.drivers import librdkafka, librdkafka_calls
 from hegui.streams.drivers.librdkafka_records import read_records
 from hegui.streams.evaluator import Output, Partition
 from hegui.streams.metrics import EvaluatorMetrics
@@ -38,8 +38,8 @@ class Rig:
         self.log = log if isinstance(log, dict) else {FIRST: FakePartition(list(log))}
         self.consumer = FakeConsumer(self.log, dict(committed or {}))
         self.producer = FakeProducer(hold=hold)
-        patch.setattr(librdkafka, "group_consumer", lambda *_: self.consumer)
-        patch.setattr(librdkafka, "producer", lambda *_: self.producer)
+        patch.setattr(librdkafka_calls, "group_consumer", lambda *_: self.consumer)
+        patch.setattr(librdkafka_calls, "producer", lambda *_: self.producer)
         self.settings = settings(**(EAGER | environment))
         self.metrics = EvaluatorMetrics(CollectorRegistry())
         self.metrics.initialise(RULES, [TOPIC])
