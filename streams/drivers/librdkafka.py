@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+import structlog
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException, Message
 
@@ -24,6 +25,7 @@ from hegui.streams.metrics import EvaluatorMetrics
 from hegui.streams.settings import Settings
 from hegui.streams.watchdog import Progress
 
+log = structlog.get_logger()
 T = TypeVar("T")
 
 
@@ -47,8 +49,10 @@ class LibrdkafkaDriver(BlockingMember):
                 await self._step()
             await self._in_thread(self._drain)
             clean = True
-        except KafkaException as error:
-            raise KafkaError(error.args[0].name()) from None
+        except (KafkaError, KafkaException) as error:
+            name = error.args[0].name() if isinstance(error, KafkaException) else error.args[0]
+            log.error("client_gave_up", error=name)  # noqa: TRY400 - librdkafka's name of the error says it all
+            raise KafkaError(name) from None
         finally:
             if not clean:
                 self._sender.abandon()
