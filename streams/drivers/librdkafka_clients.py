@@ -17,6 +17,7 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
         "bootstrap.servers": ",".join(server.strip() for server in kafka.bootstrap_servers.split(",")),
         "client.id": "hegui",
         "security.protocol": protocol,
+        "reconnect.backoff.max.ms": 1000,  # with the default of 10 s a broker that is back is noticed late
         # Each failed attempt to connect would be a line of text among our JSON; the error callback tells what matters.
         "log_level": 2,
     }
