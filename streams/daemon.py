@@ -20,7 +20,7 @@ from hegui.rules.facts import FactStatus
 from hegui.rules.versions import Versions
 from hegui.streams.broker import admin, start_with_retry
 from hegui.streams.dead_letters import dead_letter, sealer
-from hegui.streams.drivers.aiokafka import AiokafkaDriver
+from hegui.streams.drivers.choice import Driver, driver_class
 from hegui.streams.errors import DecodeError, SettingsError
 from hegui.streams.evaluator import Evaluator, Output
 from hegui.streams.facts_feed import FactsFeed, declared_tables, snapshot_of
@@ -152,8 +152,9 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
     """Run the evaluator role until `stop` is set.
 
     Raises:
-        SettingsError: the policy is bad. TopicError: the topics do not fit. KafkaError: results were refused.
+        SettingsError: the policy is bad, or the client is not installed. TopicError: the topics do not fit. KafkaError: results were refused.
     """
+    make_driver = driver_class(settings)
     seen = policy_watch(settings)
     versions = load_policies(seen.file)
     tables = declared_tables(settings)
@@ -171,7 +172,7 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
     metrics.initialise(rules, [*(t.name for t in settings.topics.inputs), *settings.topics.facts().values()])
     progress = Progress()
     # Made once the broker is there: clients that never start would be left open.
-    driver: AiokafkaDriver | None = None
+    driver: Driver | None = None
 
     def present() -> Engine:
         return evaluator.versions.at(time.time_ns() // 1_000_000)[0]
@@ -209,7 +210,7 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
         await wait_for_topics(settings, stop)
         if stop.is_set():
             return
-        driver = AiokafkaDriver(settings, evaluator, metrics, progress)
+        driver = make_driver(settings, evaluator, metrics, progress)
         feeding = asyncio.ensure_future(feed.run())
         watching = asyncio.ensure_future(watch_policy(settings, seen, versions, metrics, swap))
         progress.alive()

@@ -126,6 +126,8 @@ class TopicSettings(_Section, frozen=True):
 class EvaluatorSettings(_Section, frozen=True):
     """The evaluator."""
 
+    client: Literal["aiokafka", "librdkafka"] = "aiokafka"
+    """Kafka client that carries the events; `librdkafka` (extra `librdkafka`) fetches in threads of its own, beside the judgement."""
     start: Literal["earliest", "latest"] = "earliest"
     """Where a new group begins; `latest`: at the last multiple of 4,096 before the end. A group that has committed goes on from there, always."""
     max_batch_records: Annotated[int, Meta(ge=1)] = 4096

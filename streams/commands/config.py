@@ -21,7 +21,10 @@ def command() -> None:
 @config_option
 def check(config_file: Path | None) -> None:
     """Check settings and policy without connecting to anything. One sentence and exit code 2 for a mistake."""
+    from hegui.streams.drivers.choice import driver_class
+
     settings = load_settings(config_file)
+    driver_class(settings)
     sealer(settings.dead_letters.public_key)
     policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
     click.echo(f"settings: good, broker {settings.kafka.bootstrap_servers}")

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
@@ -25,14 +24,13 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import OffsetAndMetadata
 
-from hegui.rules.core import Outcome
-from hegui.rules.observations import BLOCK_OFFSETS
 from hegui.streams.broker import group_consumer, producer, start_with_retry
-from hegui.streams.coverage_gaps import CoverageGap, plan_start
+from hegui.streams.coverage_gaps import CoverageGap
+from hegui.streams.drivers.group_member import GroupMember
 from hegui.streams.drivers.raw_records import use_raw_records
 from hegui.streams.drivers.sending import Sender
-from hegui.streams.evaluator import Evaluator, Output, Partition
-from hegui.streams.metrics import EvaluatorMetrics, remove
+from hegui.streams.evaluator import Evaluator, Partition
+from hegui.streams.metrics import EvaluatorMetrics
 from hegui.streams.settings import Settings
 from hegui.streams.watchdog import Progress
 
@@ -56,15 +54,11 @@ class _Sent:
         self.oldest_ms = oldest_ms
 
 
-class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
+class AiokafkaDriver(GroupMember, ConsumerRebalanceListener):  # type: ignore[misc]
     """One member of the evaluators' group."""
 
     def __init__(self, settings: Settings, evaluator: Evaluator, metrics: EvaluatorMetrics, progress: Progress) -> None:
-        self.evaluator = evaluator
-        self.assigned = asyncio.Event()
-        self._settings = settings
-        self._metrics = metrics
-        self._progress = progress
+        super().__init__(settings, evaluator, metrics, progress)
         use_raw_records()
         self._consumer: AIOKafkaConsumer = group_consumer(settings.kafka)
         self._producer: AIOKafkaProducer = producer(settings.kafka)
@@ -77,15 +71,6 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         self._epoch = 0
         self._failed: Exception | None = None
         self._sent: list[_Sent] = []
-        self._acknowledged: dict[Partition, int] = {}
-        self._committed: dict[Partition, int] = {}
-        self._waiting: list[Output] = []
-        self._next_tick = 0.0
-        self._next_commit = 0.0
-
-    def send_later(self, output: Output) -> None:
-        """Send a record with the next batch (dead letters of the facts feed)."""
-        self._waiting.append(output)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Judge until `stop` is set, then drain, commit and leave the group.
@@ -173,47 +158,29 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _process(self, batch: dict[TopicPartition, list[Any]]) -> None:
         now = time.monotonic()
-        outputs: list[Output] = []
+        outputs, oldest_ms = self._judge({(p.topic, p.partition): records for p, records in batch.items()})
         positions: dict[Partition, int] = {}
-        oldest_ms = None
-        if batch:
-            judgement = self.evaluator.judge({(p.topic, p.partition): records for p, records in batch.items()})
-            self._metrics.evaluation_seconds.observe(time.monotonic() - now)
-            outputs, oldest_ms = judgement.outputs, judgement.oldest_ms
-        if self._waiting:
-            outputs = outputs + self._waiting
-            self._waiting = []
-        if now >= self._next_tick:
-            self._next_tick = now + self._settings.evaluator.tick_seconds
-            outputs = outputs + self.evaluator.tick(await self._lag())
+        if self._tick_is_due(now):
+            outputs = outputs + self._tick(await self._ends())
             positions = self._positions()
-            self._log_errors()
-            self._metrics.add(self.evaluator.tallies)
         if outputs or positions or oldest_ms is not None:
             self._sent.append(_Sent(positions, await self._sender.send(outputs), oldest_ms))
         # One batch may be under way while the next is judged; with nothing to do, all are waited for.
         while len(self._sent) > (1 if batch else 0):
             await self._acknowledge()
-        if now >= self._next_commit:
-            self._next_commit = now + self._settings.evaluator.commit_seconds
+        if self._commit_is_due(now):
             await self._commit()
         self._progress.alive()
-
-    def _positions(self) -> dict[Partition, int]:
-        """Return what may be committed once a tick is acknowledged: a commit is always covered by the sums sent before it."""
-        return {p: max(source.position, source.resume_at) for p, source in self.evaluator.sources.items()}
 
     async def _acknowledge(self) -> None:
         sent = self._sent[0]
         for acknowledgement in sent.acknowledgements:
             await acknowledgement
         del self._sent[0]
-        self._acknowledged.update(sent.positions)
-        if sent.oldest_ms is not None:
-            self._metrics.detection_delay.observe(max(0.0, time.time() - sent.oldest_ms / 1000))
+        self._results_acknowledged(sent.positions, sent.oldest_ms)
 
     async def _commit(self) -> None:
-        due = {p: offset for p, offset in self._acknowledged.items() if offset > self._committed.get(p, -1)}
+        due = self._to_commit()
         if not due:
             return
         try:
@@ -229,9 +196,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
                 raise
             log.warning("commit_delayed", error=type(error).__name__)
             return
-        self._committed.update(due)
-        self._progress.committed()
-        self._metrics.last_commit.set_to_current_time()
+        self._commit_done(due)
 
     async def _drain(self) -> None:
         """Send the sums of what was judged, wait for all acknowledgements, commit."""
@@ -240,24 +205,15 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._acknowledge()
         await self._commit()
 
-    async def _lag(self) -> dict[Partition, int]:
-        """Expose the lag; return the partitions that stand at the end of their log, with the clock."""
-        now_ms = time.time_ns() // 1_000_000
-        idle = {}
-        behind = 0
-        for partition, source in self.evaluator.sources.items():
-            end = self._consumer.highwater(TopicPartition(*partition))
-            if end is None:
-                continue
-            # The client's position passes over what holds no records (transaction markers, compacted ends).
-            position = max(source.position, source.resume_at, await self._consumer.position(TopicPartition(*partition)))
-            lag = max(0, end - position)
-            behind += lag
-            self._metrics.lag.labels(partition[0], str(partition[1])).set(lag)
-            if not lag and source.position >= source.resume_at:
-                idle[partition] = now_ms
-        self._progress.lag(behind)
-        return idle
+    async def _ends(self) -> dict[Partition, tuple[int, int]]:
+        """Return the end of each log and the client's position in it, for the partitions whose end is known."""
+        found = {}
+        for partition in self.evaluator.sources:
+            place = TopicPartition(*partition)
+            end = self._consumer.highwater(place)
+            if end is not None:
+                found[partition] = (end, await self._consumer.position(place))
+        return found
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Finish what was judged of the partitions before another member takes them."""
@@ -269,16 +225,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001 - aiokafka logs what a listener raises and goes on
                 self._failed = error
             for partition in revoked:
-                key = (partition.topic, partition.partition)
-                self.evaluator.revoke(key)
-                self._acknowledged.pop(key, None)
-                self._committed.pop(key, None)
-                remove(self._metrics.lag, {"topic": key[0], "partition": str(key[1])})
-
-    def _log_errors(self) -> None:
-        for (service, rule, outcome), n in self.evaluator.tallies.evaluations.items():
-            if outcome is Outcome.ERROR:
-                log.error("rule_raised", rule=rule, service=service, events=n)
+                self._give_up((partition.topic, partition.partition))
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Find where to begin; a position that the log no longer has is a recorded gap, never a silent reset."""
@@ -306,32 +253,16 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._begin(partition, committed, beginnings[partition], ends[partition])
 
     async def _begin(self, partition: TopicPartition, committed: int | None, beginning: int, end: int) -> None:
-        start = plan_start(
-            partition.topic,
-            partition.partition,
-            committed=committed,
-            beginning=beginning,
-            end=end,
-            new_group=self._settings.evaluator.start,
-            block_offsets=BLOCK_OFFSETS,
-            now_ms=time.time_ns() // 1_000_000,
-        )
+        key = (partition.topic, partition.partition)
+        start = self._start_of(key, committed, beginning, end)
         if start.gap is not None:
             await self._record_gap(start.gap)
         self._consumer.seek(partition, start.position)
-        self.evaluator.assign((partition.topic, partition.partition), start.position, start.resume_at)
-        if committed is None or start.gap is not None:
-            # A first commit fixes the start: from now on the group is never reset, even if it dies before its first batch.
-            self._acknowledged[partition.topic, partition.partition] = start.resume_at
-            # A log made anew is committed from its new start, below what was committed of the old one.
-            self._committed.pop((partition.topic, partition.partition), None)
+        self._take_over(key, start, committed)
 
     async def _record_gap(self, gap: CoverageGap) -> None:
-        self._metrics.coverage_gap.labels(gap.topic).inc(max(1, gap.records))
-        log.error("coverage_gap", **msgspec.structs.asdict(gap))
-        await self._producer.send_and_wait(
-            self._settings.topics.coverage_gaps, msgspec.json.encode(gap), key=f"{gap.topic}/{gap.partition}".encode()
-        )
+        key, value = self._gap_record(gap)
+        await self._producer.send_and_wait(self._settings.topics.coverage_gaps, value, key=key)
 
     async def _out_of_range(self, positions: dict[TopicPartition, int]) -> None:
         partitions = sorted(positions)

@@ -1,4 +1,4 @@
-"""The evaluator as `hegui run --role evaluator` runs it, with another rule book when asked, and two marks for the runner."""
+"""The evaluator as `hegui run --role evaluator` runs it, with another rule book or client when asked, and two marks for the runner."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hegui.rules import catalog
 from hegui.streams.commands.options import settings_from
 from hegui.streams.commands.run import run_role
+from hegui.streams.settings import Settings
 from tests.bench import synthetic_rules
 from tests.bench.marks import mark
 
@@ -21,13 +24,14 @@ def _use_book(name: str) -> None:
             module.find_rules = lambda: rules  # type: ignore[attr-defined]
 
 
-def _set_marks() -> None:
-    from hegui.streams.drivers.aiokafka import AiokafkaDriver
+def _set_marks(settings: Settings) -> None:
+    from hegui.streams.drivers.choice import driver_class
     from hegui.streams.evaluator import Evaluator
 
-    run, judge = AiokafkaDriver.run, Evaluator.judge
+    driver: Any = driver_class(settings)
+    run, judge = driver.run, Evaluator.judge
 
-    async def marked_run(self: AiokafkaDriver, *args: Any, **named: Any) -> None:
+    async def marked_run(self: Any, *args: Any, **named: Any) -> None:
         mark("ready")  # policy, rules and facts are loaded; the clients do not run yet
         await run(self, *args, **named)
 
@@ -36,17 +40,18 @@ def _set_marks() -> None:
         mark("first")
         return judge(self, *args, **named)
 
-    AiokafkaDriver.run = marked_run  # type: ignore[method-assign]
+    driver.run = marked_run
     Evaluator.judge = first_judge  # type: ignore[method-assign]
 
 
-def main(config: str, book: str) -> int:
+def main(config: str, book: str, client: str = "aiokafka") -> int:
     settings = settings_from(Path(config))
+    settings = msgspec.structs.replace(settings, evaluator=msgspec.structs.replace(settings.evaluator, client=client))
     import hegui.streams.daemon  # noqa: F401 - imports all parts before they are patched
 
     if book != "real":
         _use_book(book)
-    _set_marks()
+    _set_marks(settings)
     return run_role(settings, "evaluator")
 
 

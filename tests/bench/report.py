@@ -23,7 +23,7 @@ from tests.servers import kafka_jars
 TARGET = 12.0
 """The evaluator's least multiple of the Faust agent, per CPU-second."""
 HERE = Path(__file__).parent
-PACKAGES = ("aiokafka", "faust-streaming", "mode-streaming", "msgspec", "uvloop", "cramjam")
+PACKAGES = ("aiokafka", "confluent-kafka", "faust-streaming", "mode-streaming", "msgspec", "uvloop", "cramjam")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -142,11 +142,13 @@ Target: the evaluator at least {TARGET:g}x faust-agent with the same rules per C
   less what it had used when ready (evaluator and drain: before their clients start; Faust: partitions assigned). Time: first event
   judged to committed end of all partitions; offsets are committed once a second, so that waiting for the last commit (0.5 to
   2 s) is in events/s: it is a lower bound, far too low for the drain and for `--quick`. CPU-seconds do not have this fault.
-* `hegui-aiokafka`: the role `evaluator` of `hegui run`, all of it: violations, observations, metrics, facts feed, offsets.
+* `hegui-aiokafka`, `hegui-librdkafka`: the role `evaluator` of `hegui run` on each client, all of it: violations, observations,
+  metrics, facts feed, offsets.
 * `faust-agent`: the idiomatic agent, events one by one, Faust's own loop and settings: raw records, the same decoder and rules,
   violations sent, at least once; no sums and no metrics. `faust-tuned`: the same with uvloop, polls of 500 and
   `cython_optimizations`; `faust-take`: tuned, up to 1,000 events at a time.
-* `aiokafka-drain`: getmany with the evaluator's fetch settings, uvloop, commits; no decoding.
+* `aiokafka-drain`: getmany with the evaluator's fetch settings, uvloop, commits; no decoding. `librdkafka-drain`: poll and
+  consume with the evaluator's fetch settings, commits; no decoding.
 * Rules that apply to an event, on average: {books} (decided or inconclusive).
 * Ratios are per CPU-second, and to faust-agent with the same rules.
 * In every run the violations on the broker were counted and equal to the reference (offline, same rules).

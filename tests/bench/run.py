@@ -1,4 +1,4 @@
-"""`python -m tests.bench.run [--events N] [--rounds R] [--quick]`: the evaluator beside a Faust agent and a raw drain.
+"""`python -m tests.bench.run [--events N] [--rounds R] [--quick]`: the evaluator on each client beside a Faust agent and raw drains.
 
 Same broker, same events, engines in turn over several rounds; writes RESULTS.md and results.json. Exit code 1 when the evaluator
 is not fast enough, or when an engine sent other violations than the reference.
@@ -20,14 +20,18 @@ from tests.servers.kafka import KafkaServer
 
 HEGUI = "tests.bench.hegui_engine"
 FAUST = "tests.bench.faust_engine"
+DRAIN = "tests.bench.drain_engine"
 ENGINES = (
     Engine("hegui-aiokafka", "real", HEGUI),
+    Engine("hegui-librdkafka", "real", HEGUI, ("librdkafka",)),
     Engine("faust-agent", "real", FAUST, ("agent",), slow=True),
     Engine("hegui-aiokafka", "200", HEGUI),
+    Engine("hegui-librdkafka", "200", HEGUI, ("librdkafka",)),
     Engine("faust-agent", "200", FAUST, ("agent",), slow=True),
     Engine("faust-tuned", "real", FAUST, ("tuned",), slow=True),
     Engine("faust-take", "real", FAUST, ("take",), slow=True),
-    Engine("aiokafka-drain", "", "tests.bench.drain_engine"),
+    Engine("aiokafka-drain", "", DRAIN),
+    Engine("librdkafka-drain", "", DRAIN, ("librdkafka",)),
 )
 SANITY_EVENTS = 4000
 

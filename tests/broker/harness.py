@@ -22,6 +22,9 @@ from hegui.streams.topics import changelog_name
 from tests.broker.reference import Key, Ledger, Ledgers, Reference, Totals, difference
 from tests.broker.topics import Topics
 
+CLIENTS = ("aiokafka", "librdkafka")
+"""What carries the evaluator, for tests of what depends on it."""
+
 
 class Deployment(Topics):
     """Topics and a group of their own on a shared broker, the processes on them, and their results."""

@@ -10,7 +10,7 @@ from aiokafka.admin import RecordsToDelete
 
 from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.simulation import traffic
-from tests.broker.harness import Deployment, deployment
+from tests.broker.harness import CLIENTS, Deployment, deployment
 from tests.broker.processes import Daemon, now_ms, until
 
 pytestmark = pytest.mark.broker
@@ -31,8 +31,9 @@ async def gap_metric(made: Deployment, daemon: Daemon) -> float | None:
     return await daemon.metric("compliance_coverage_gap_records_total", topic=made.generation)
 
 
-async def test_records_deleted_while_down_are_a_gap_with_its_exact_range(kafka):
-    async with deployment(kafka.bootstrap) as made:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_records_deleted_while_down_are_a_gap_with_its_exact_range(kafka, client):
+    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
         events = traffic(now_ms, seed=21, faults=0.3)
         evaluator = await made.daemon("evaluator").start()
         assert await gap_metric(made, evaluator) == 0
@@ -69,8 +70,9 @@ async def test_records_deleted_while_down_are_a_gap_with_its_exact_range(kafka):
         assert await made.evaluation_faults() == []
 
 
-async def test_deleting_only_what_was_judged_is_no_gap(kafka):
-    async with deployment(kafka.bootstrap) as made:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_deleting_only_what_was_judged_is_no_gap(kafka, client):
+    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
         events = traffic(now_ms, seed=22, faults=0.3)
         evaluator = await made.daemon("evaluator").start()
         await made.send(next(events) for _ in range(400))
@@ -88,8 +90,9 @@ async def test_deleting_only_what_was_judged_is_no_gap(kafka):
         assert await made.evaluation_faults() == []
 
 
-async def test_records_deleted_while_running_are_a_gap_too(kafka):
-    async with deployment(kafka.bootstrap) as made:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_records_deleted_while_running_are_a_gap_too(kafka, client):
+    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
         events = traffic(now_ms, seed=23, faults=0.3)
         evaluator = await made.daemon("evaluator").start()
         await made.send(next(events) for _ in range(400))
@@ -126,8 +129,9 @@ async def test_records_deleted_while_running_are_a_gap_too(kafka):
         await until(counted, "every event that was not deleted is counted once", 10)
 
 
-async def test_a_log_made_anew_is_a_gap_and_is_read_from_its_beginning(kafka):
-    async with deployment(kafka.bootstrap) as made:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_log_made_anew_is_a_gap_and_is_read_from_its_beginning(kafka, client):
+    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
         events = traffic(now_ms, seed=24, faults=0.3)
         evaluator = await made.daemon("evaluator").start()
         await made.send(next(events) for _ in range(400))

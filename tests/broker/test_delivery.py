@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from hegui.rules.core import Outcome
 from hegui.rules.events import Envelope
 from hegui.streams.simulation import FAULTS, chat, encode, envelope, image, traffic
-from tests.broker.harness import Deployment, deployment
+from tests.broker.harness import CLIENTS, Deployment, deployment
 from tests.broker.processes import now_ms, until
 
 pytestmark = pytest.mark.broker
@@ -92,8 +92,9 @@ async def allow_large(made: Deployment) -> None:
         assert not response.resources[0][0], response
 
 
-async def test_every_event_is_judged_once_and_bad_input_is_put_aside_without_content(kafka):
-    async with deployment(kafka.bootstrap) as made:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_every_event_is_judged_once_and_bad_input_is_put_aside_without_content(kafka, client):
+    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
         await allow_large(made)
         evaluator, state = made.daemon("evaluator"), made.daemon("state")
         evaluator.launch()

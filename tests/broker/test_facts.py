@@ -7,7 +7,7 @@ from hegui.rules.core import Outcome
 from hegui.rules.events import Envelope
 from hegui.rules.facts import OptOut
 from hegui.streams.simulation import FAULTS, chat, envelope, person, user_input
-from tests.broker.harness import Deployment, deployment
+from tests.broker.harness import CLIENTS, Deployment, deployment
 from tests.broker.processes import now_ms, until
 from tests.broker.reference import Reference
 
@@ -78,8 +78,9 @@ async def judged_as_failure(made: Deployment, event: Envelope) -> bool:
     return any(result.rule == "OPT001" for violation in found for result in violation.results)
 
 
-async def test_an_opt_out_works_within_seconds_until_its_tombstone(kafka):
-    async with deployment(kafka.bootstrap) as made:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_an_opt_out_works_within_seconds_until_its_tombstone(kafka, client):
+    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
         evaluator = await made.daemon("evaluator").start()
         number = iter(range(1000))
 

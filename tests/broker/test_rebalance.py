@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from hegui.streams.simulation import traffic
-from tests.broker.harness import Deployment, deployment
+from tests.broker.harness import CLIENTS, Deployment, deployment
 from tests.broker.processes import Daemon, now_ms, until
 
 pytestmark = pytest.mark.broker
@@ -21,10 +22,20 @@ async def judged(daemon: Daemon) -> float:
     return await daemon.metric("compliance_events_total") or 0.0
 
 
-async def test_evaluators_that_leave_and_crash_lose_and_double_nothing(kafka):
+CHANGE_OF_CLIENT = ("aiokafka", "librdkafka", "aiokafka")
+
+
+def with_client(client: str) -> dict[str, Any]:
+    return {"tick_seconds": 0.2, "commit_seconds": 0.2, "client": client}
+
+
+@pytest.mark.parametrize("clients", [*((client,) * 3 for client in CLIENTS), CHANGE_OF_CLIENT], ids="-".join)
+async def test_evaluators_that_leave_and_crash_lose_and_double_nothing(kafka, clients):
+    settings = [with_client(client) for client in clients]
     async with deployment(kafka.bootstrap) as made:
         state = made.daemon("state")
-        first, second = made.daemon("evaluator"), made.daemon("evaluator")
+        first = made.daemon("evaluator", evaluator=settings[0])
+        second = made.daemon("evaluator", evaluator=settings[1])
         for daemon in (state, first, second):
             daemon.launch()
         for daemon in (state, first, second):
@@ -47,7 +58,7 @@ async def test_evaluators_that_leave_and_crash_lose_and_double_nothing(kafka):
         await made.caught_up()
         assert await made.evaluation_faults() == []
 
-        third = await made.daemon("evaluator").start()
+        third = await made.daemon("evaluator", evaluator=settings[2]).start()
         sending = flow(made, "crash", events=3000, seconds=4.0)
 
         async def third_works() -> bool:

@@ -4,6 +4,9 @@ import msgspec
 import pytest
 
 from hegui.streams.broker import client_options
+from hegui.streams.drivers import choice, librdkafka_clients
+from hegui.streams.drivers.aiokafka import AiokafkaDriver
+from hegui.streams.drivers.librdkafka import LibrdkafkaDriver
 from hegui.streams.errors import SettingsError
 from hegui.streams.settings import PREFIX, InputTopic, Settings, describe, load_settings
 from tests.streams.example import ENVIRONMENT, EXAMPLES
@@ -150,6 +153,60 @@ def test_tls_is_switched_on_with_the_systems_authorities(load):
     options = client_options(load(KAFKA__TLS__ENABLED="1").kafka)
     assert options["security_protocol"] == "SSL"
     assert options["ssl_context"].check_hostname
+
+
+def test_librdkafka_gets_the_same_credentials_and_files(load, tmp_path):
+    pem = tmp_path / "a.pem"
+    pem.write_text("", "utf-8")
+    environment = {
+        "KAFKA__BOOTSTRAP_SERVERS": "a:1, b:2",
+        "KAFKA__TLS__ENABLED": "1",
+        "KAFKA__TLS__CA_FILE": str(pem),
+        "KAFKA__SASL__MECHANISM": "SCRAM-SHA-512",
+        "KAFKA__SASL__USERNAME": "u",
+        "KAFKA__SASL__PASSWORD": SECRET,
+    }
+    options = librdkafka_clients.client_options(load(**environment).kafka)
+    told = {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.password": SECRET}
+    assert told.items() <= options.items()
+    assert (options["bootstrap.servers"], options["ssl.ca.location"]) == ("a:1,b:2", str(pem))
+    assert "ssl.key.location" not in options
+    plain = librdkafka_clients.client_options(load(KAFKA__TLS__CA_FILE=str(pem)).kafka)
+    assert plain["security.protocol"] == "PLAINTEXT"
+    assert not [key for key in plain if key.startswith(("ssl.", "sasl."))]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"KAFKA__GROUP_INSTANCE_ID": "one", "KAFKA__CHECK_CRCS": "true"},
+        {"KAFKA__SESSION_TIMEOUT_SECONDS": "600"},
+        {"KAFKA__SASL__MECHANISM": "PLAIN", "KAFKA__SASL__USERNAME": "u", "KAFKA__SASL__PASSWORD": SECRET},
+        {"KAFKA__TLS__ENABLED": "true"},
+    ],
+    ids=str,
+)
+def test_librdkafka_takes_what_the_settings_say(load, environment):
+    kafka = load(KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1", **environment).kafka
+    librdkafka_clients.group_consumer(kafka, print).close()
+    librdkafka_clients.producer(kafka, print)
+
+
+def test_the_client_is_chosen_by_its_name(load):
+    assert choice.driver_class(load()) is AiokafkaDriver
+    assert choice.driver_class(load(EVALUATOR__CLIENT="librdkafka")) is LibrdkafkaDriver
+    assert "evaluator.client is 'kafka-python'" in sentence(load, EVALUATOR__CLIENT="kafka-python")
+
+
+def test_a_client_that_is_not_installed_is_named_with_the_remedy(load, monkeypatch):
+    monkeypatch.setattr(choice, "find_spec", lambda _: None)
+    assert choice.driver_class(load()) is AiokafkaDriver
+    with pytest.raises(SettingsError) as caught:
+        choice.driver_class(load(EVALUATOR__CLIENT="librdkafka"))
+    assert str(caught.value) == (
+        'settings: evaluator.client is "librdkafka", but confluent-kafka is not installed; install hegui[librdkafka]'
+    )
 
 
 def keys_of(struct, prefix=""):
