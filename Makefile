@@ -35,6 +35,7 @@ servers: $(INSTALLED)dev  ## Install what the tests start: Apache Kafka, Prometh
 
 test: check servers  ## Check, then the whole test suite (needs Java 17 and Maven)
 	$(BIN)/python -m pytest --cov=hegui.rules --cov=hegui.streams --cov-report=term:skip-covered
+	$(BIN)/coverage report --include='*/rules/*' --fail-under=100 --skip-covered
 
 pages: $(INSTALLED)dev  ## Write the pages of the rules and of the settings
 	$(BIN)/hegui rules pages rules/pages

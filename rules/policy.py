@@ -5,13 +5,15 @@ The policy is the authority for what a service is. Loading it from YAML is `stre
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from hegui.rules.core import Severity, Stage
+from hegui.rules.labelling.provider_code import GENERATION, problem_of, problem_of_propagator
 from hegui.rules.registry import (
     OTHER,
     Entity,
@@ -92,9 +94,9 @@ class Policy(Part, frozen=True):
     """How long after a rights holder's notice a use is still tolerated (the law says "promptly")."""
     evidence_grace_minutes: Annotated[int, Meta(ge=0)] = 5
     """How long after the output the record of its creation may be closed."""
-    speech_rate_from: Annotated[int, Meta(ge=1)] = 120
+    speech_rate_from: Annotated[int, Meta(ge=120, le=160)] = 120
     """Slowest speech of a spoken label, characters a minute (GB 45438-2025 5.3, note)."""
-    speech_rate_to: Annotated[int, Meta(ge=1)] = 160
+    speech_rate_to: Annotated[int, Meta(ge=120, le=160)] = 160
     """Fastest speech of a spoken label, characters a minute."""
     training_switch_clicks: Annotated[int, Meta(ge=1)] = 4
     """Most clicks to the switch that turns training on inputs off."""
@@ -128,65 +130,100 @@ def check_policy(policy: Policy, rules: Iterable[tuple[str, bool]]) -> None:
     Raises:
         PolicyError: the first contradiction, naming key, value and remedy.
     """
+    for sentence in contradictions(policy, rules):
+        raise PolicyError(sentence)
+
+
+def contradictions(policy: Policy, rules: Iterable[tuple[str, bool]]) -> Iterator[str]:
+    """Yield a sentence for every contradiction in a policy: key, value and remedy."""
     waivable = dict(rules)
-    _unique("services", [f"{s.tenant}/{s.name}" for s in policy.services])
-    _unique("entities", [e.name for e in policy.entities])
-    _unique("waivers", [w.id for w in policy.waivers])
+    yield from _unique("services", [f"{s.tenant}/{s.name}" for s in policy.services])
+    yield from _unique("entities", [e.name for e in policy.entities])
+    yield from _unique("waivers", [w.id for w in policy.waivers])
     entities = {e.name for e in policy.entities}
     services = {(s.tenant, s.name) for s in policy.services}
     for service in policy.services:
         if service.entity is not None and service.entity not in entities:
-            raise PolicyError(f"services: {service.name} names the entity {service.entity!r}; add it under `entities`")
+            yield f"services: {service.name} names the entity {service.entity!r}; add it under `entities`"
     for service in policy.services:
         for key, value in (("service", service.name), ("tenant", service.tenant)):
             if value == OTHER:
-                raise PolicyError(
-                    f"services: the {key} {OTHER!r} is what hegui calls all that is not listed; choose another name"
-                )
+                yield (f"services: the {key} {OTHER!r} is what hegui calls all that is not listed; choose another name")
+    for service in policy.services:
+        yield from _of_service(service)
     for key, selectors in (("select", policy.rules.select), ("ignore", policy.rules.ignore)):
         for selector in selectors:
             if not selector or (selector != "ALL" and not any(rule_id.startswith(selector) for rule_id in waivable)):
-                raise PolicyError(f"rules.{key}: no rule begins with {selector!r}; see `hegui rules list`")
+                yield f"rules.{key}: no rule begins with {selector!r}; see `hegui rules list`"
+    chosen, left_out = policy.rules.select, policy.rules.ignore
+    if waivable and not any(_covers(chosen, rule_id) and not _covers(left_out, rule_id) for rule_id in waivable):
+        yield "rules: no rule is on; select some, or ignore fewer"
     for rule_id in policy.rules.override:
         if rule_id not in waivable:
-            raise PolicyError(
-                f"rules.override: there is no rule {rule_id!r}; an override names one rule, see `hegui rules list`"
-            )
+            yield (f"rules.override: there is no rule {rule_id!r}; an override names one rule, see `hegui rules list`")
     for entity in policy.entities:
         for mechanism in entity.export_mechanisms:
             if mechanism.valid_to <= mechanism.valid_from:
-                raise PolicyError(
+                yield (
                     f"entities: {entity.name}: {mechanism.kind} ends before it begins; set valid_to after valid_from"
+                )
+            longest = mechanism.valid_from + timedelta(days=3 * 366)  # 29 February is no reason to quarrel
+            if mechanism.kind != "standard_contract" and mechanism.valid_to > longest:
+                yield (
+                    f"entities: {entity.name}: {mechanism.kind} runs from {mechanism.valid_from.date()} to {mechanism.valid_to.date()}; "
+                    "results and certificates hold three years, enter a renewal as one of its own"
                 )
     for test in policy.model_tests:
         for kind in ("human", "keywords", "classifier", "should_refuse", "should_not_refuse"):
             rate = getattr(test, kind)
             if rate is not None and rate.passed > rate.tested:
-                raise PolicyError(
+                yield (
                     f"model_tests: {test.model} {test.model_version}: {kind} passed {rate.passed} of {rate.tested}; correct one"
                 )
-    _unique("model_tests", [f"{t.model}/{t.model_version}" for t in policy.model_tests])
-    _unique("person_keys", [f"{k.controller} {k.year}" for k in policy.person_keys])
+    yield from _unique("model_tests", [f"{t.model}/{t.model_version}" for t in policy.model_tests])
+    yield from _unique("person_keys", [f"{k.controller} {k.year}" for k in policy.person_keys])
     controllers = {e.controller or e.name for e in policy.entities}
     for period in policy.person_keys:
         if period.controller not in controllers:
-            raise PolicyError(
+            yield (
                 f"person_keys: {period.controller!r} is no controller; name an entity, or what an entity has as `controller`"
             )
-    _unique("zone_lists", [z.zone for z in policy.zone_lists])
+    yield from _unique("zone_lists", [z.zone for z in policy.zone_lists])
+    if policy.speech_rate_from > policy.speech_rate_to:
+        yield f"speech_rate_from: {policy.speech_rate_from} is above speech_rate_to {policy.speech_rate_to}; exchange them"
+    yield from _unique("filings", [f"{f.model} {f.number} {f.valid_from.isoformat()}" for f in policy.filings])
     for filing in policy.filings:
         if filing.valid_to is not None and filing.valid_to <= filing.valid_from:
-            raise PolicyError(
-                f"filings: {filing.model} {filing.number} ends before it begins; set valid_to after valid_from"
-            )
+            yield (f"filings: {filing.model} {filing.number} ends before it begins; set valid_to after valid_from")
     for waiver in policy.waivers:
-        check_reach(waiver, check_form(waiver, policy.max_waiver_days), waivable, services)
+        try:
+            check_reach(waiver, check_form(waiver, policy.max_waiver_days), waivable, services)
+        except PolicyError as error:
+            yield str(error)
 
 
-def _unique(key: str, names: list[str]) -> None:
-    for name in names:
+def _covers(selectors: tuple[str, ...], rule_id: str) -> bool:
+    return any(selector == "ALL" or (selector and rule_id.startswith(selector)) for selector in selectors)
+
+
+def _of_service(service: Service) -> Iterator[str]:
+    code = service.provider_code
+    if code is not None:
+        problem = problem_of(code) if service.role == "generator" else problem_of_propagator(code)
+        if problem not in {None, GENERATION}:
+            yield f"services: {service.name}: provider_code {code!r} is not valid ({problem}); copy it from the registration"
+    for assessment in service.safety_assessments or ():
+        if service.models is not None and assessment.model not in service.models:
+            yield (
+                f"services: {service.name}: the assessment {assessment.reference} is of the model {assessment.model!r}, which is not "
+                "under its `models`; add it there or correct one"
+            )
+
+
+def _unique(key: str, names: list[str]) -> Iterator[str]:
+    for name in dict.fromkeys(names):
         if names.count(name) > 1:
-            raise PolicyError(f"{key}: {name!r} stands twice; keep one")
+            yield f"{key}: {name!r} stands twice; keep one"
 
 
 __all__ = [
@@ -212,4 +249,5 @@ __all__ = [
     "Waiver",
     "ZoneList",
     "check_policy",
+    "contradictions",
 ]

@@ -52,7 +52,7 @@ class SafetyAssets(Part, frozen=True):
 class SafetyAssessment(Part, frozen=True):
     """An assessment of a service with one version of a model."""
 
-    reference: str
+    reference: Annotated[str, Meta(min_length=1)]
     """Its number."""
     model: Name
     """The model's id."""
@@ -163,7 +163,7 @@ class ExportMechanism(Part, frozen=True):
 
     kind: Mechanism
     """Which of the three."""
-    reference: str
+    reference: Annotated[str, Meta(min_length=1)]
     """Its number."""
     valid_from: Instant
     """From when it holds."""

@@ -85,6 +85,9 @@ def check_form(waiver: Waiver, max_days: int) -> Scope:
         raise PolicyError(f"{where}: {error}") from None
     if waiver.owner.strip().casefold() == waiver.approver.strip().casefold():
         raise PolicyError(f"{where} has one person as owner and approver; have somebody else approve it")
+    for name in ("reason", "ticket", "owner", "approver"):
+        if not getattr(waiver, name).strip():
+            raise PolicyError(f"{where}: {name} is blank; write it down, a reviewer reads it")
     if waiver.valid_to <= waiver.valid_from:
         raise PolicyError(f"{where} ends before it begins; set valid_to after valid_from")
     if waiver.valid_to - waiver.valid_from > timedelta(days=max_days):

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import msgspec
-import yaml
-
 from hegui.rules.catalog import choose, find_rules
 from hegui.rules.core import Rule, RuleError
-from hegui.rules.policy import Policy, PolicyError, check_policy
+from hegui.rules.policy import Policy
 from hegui.streams.errors import SettingsError
+from hegui.streams.policy_mistakes import read_policy
 
 EMPTY = Policy(version="none")
 
@@ -61,7 +59,8 @@ def load_policies(path: Path | None) -> tuple[Version, ...]:
     for before, after in pairwise(policies):
         if before.effective_from == after.effective_from:
             raise SettingsError(
-                f"policy: the versions {before.version} and {after.version} count from the same time; set effective_from of one"
+                f"policy: the versions {before.version} and {after.version} (in {', '.join(file.name for file in _files(path))}) "
+                "count from the same time; set effective_from of one"
             )
     versions = [policy.version for policy in policies]
     if doubled := next((version for version in versions if versions.count(version) > 1), None):
@@ -86,27 +85,7 @@ def _read(file: Path, rules: Sequence[Rule]) -> Policy:
         raise SettingsError(
             f"policy: {file} cannot be read ({error.strerror}); correct policy_file in the settings"
         ) from None
-    try:
-        found = yaml.safe_load(body)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}" if mark is not None else "the file"
-        raise SettingsError(
-            f"policy: {file.name} is not YAML ({place}: {getattr(error, 'problem', 'unreadable')}); correct it"
-        ) from None
-    try:
-        # YAML reads an unquoted time with offset as a naive UTC time or an aware one; the policy wants an offset in any case.
-        policy = msgspec.convert(found, Policy)
-        check_policy(policy, [(rule.id, rule.waivable) for rule in rules])
-    except msgspec.ValidationError as error:
-        problem, _, at = str(error).partition(" - at `$")
-        where = at.rstrip("`").lstrip(".") or "the file"
-        raise SettingsError(
-            f"policy: {where}: {problem[0].lower() + problem[1:]}; see the commented example policy"
-        ) from None
-    except PolicyError as error:
-        raise SettingsError(f"policy: {error}") from None
-    return policy
+    return read_policy(file.name, body, [(rule.id, rule.waivable) for rule in rules])
 
 
 class PolicyWatch:

@@ -177,6 +177,7 @@ FAULTS: dict[str, Kind] = {
     "LBL025": lambda n, t: _image(n, t, label_text("00000000")),
     "LBL026": lambda n, t: _with(image(n, t), "implicit_label", read_back=False),
     "LBL027": lambda n, t: _image(n, t, label_text(f"img-{n:08d}", security="")),
+    "LBL028": lambda n, t: _image(n, t, label_text(f"img-{n:08d}"), label_text(f"pic-{n:08d}")),
     "LIK001": lambda n, t: _with(speech(n, t), "likeness", separate_consent=False),
     "LOC001": lambda n, t: replace(reading(n, t), log_region="eu-central-1"),
     "LOC002": lambda n, t: replace(

@@ -149,6 +149,11 @@ def labels(implicit: ImplicitLabel | None) -> list[Parsed] | None:
     return parsed
 
 
+def agree(found: list[Parsed]) -> bool:
+    """Tell whether several sites can be read and hold the same values."""
+    return all(label.label is not None and label == found[0] for label in found)
+
+
 STATES = ("none", "suspected", "possibly", "generated")
 """What content that is spread is called, weakest first; a state's place is its strength. Labelling Measures art. 6."""
 STRENGTHS = {state: strength for strength, state in enumerate(STATES)}

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
+from hegui.rules.catalog import find_rules
+from hegui.rules.core import Rule
+from hegui.rules.policy import Policy
+from hegui.rules.waivers import parse_scope
 from hegui.streams.commands.options import config_option
 from hegui.streams.dead_letters import sealer
 from hegui.streams.policy_file import load_policy
+from hegui.streams.policy_mistakes import PolicyMistakesError
 from hegui.streams.settings import PREFIX, describe, load_settings
+
+EXIT_USAGE = 2
+
+
+def waiver_notes(policy: Policy, rules: Iterable[Rule], now_seconds: float) -> Iterator[str]:
+    """Yield what is lawful in the policy's waivers and may surprise: one that has ended, one that does not cover what it names."""
+    rules = tuple(rules)
+    for waiver in policy.waivers:
+        if waiver.valid_to.timestamp() <= now_seconds:
+            yield f"the waiver {waiver.id} has ended: it waives only events from before {waiver.valid_to.isoformat()}"
+        prefix = parse_scope(waiver.scope).rule
+        spared = [rule.id for rule in rules if rule.id.startswith(prefix) and not rule.waivable]
+        if spared:
+            yield f"the waiver {waiver.id} does not cover {', '.join(spared)}, which may not be waived"
 
 
 @click.group()
@@ -20,17 +41,24 @@ def command() -> None:
 @command.command()
 @config_option
 def check(config_file: Path | None) -> None:
-    """Check settings and policy without connecting to anything. One sentence and exit code 2 for a mistake."""
+    """Check settings and policy without connecting to anything. One sentence for each mistake, and exit code 2."""
     from hegui.streams.drivers.choice import driver_class
 
     settings = load_settings(config_file)
     driver_class(settings)
     sealer(settings.dead_letters.public_key)
-    policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
+    try:
+        policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
+    except PolicyMistakesError as error:
+        for sentence in error.sentences:
+            click.echo(sentence, err=True)
+        raise click.exceptions.Exit(EXIT_USAGE) from None
     click.echo(f"settings: good, broker {settings.kafka.bootstrap_servers}")
     click.echo(
         f"policy: good, version {policy.version}, {len(policy.services)} services, {len(policy.waivers)} waivers, {len(rules)} rules on"
     )
+    for note in waiver_notes(policy, find_rules(), time.time()):
+        click.echo(f"note: {note}")
 
 
 @command.command()

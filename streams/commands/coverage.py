@@ -8,8 +8,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from hegui.rules.catalog import find_rules
 from hegui.rules.core import Outcome, Rule
-from hegui.rules.events import Envelope, GenerationEvent, IngestEvent
+from hegui.rules.events import STREAMS, Envelope, GenerationEvent, IngestEvent
+from hegui.rules.guards import GUARDS
+from hegui.rules.policy import Policy, Service
 from hegui.streams.commands.lines import read_lines, read_topic
 from hegui.streams.commands.options import config_option, policy_from, policy_option, settings_from
 from hegui.streams.decoders import decode_cloudevents, decode_lines
@@ -73,12 +76,13 @@ def command(
         settings = settings_from(config_file)
         policy, rules = policy_from(policy_file or (Path(settings.policy_file) if settings.policy_file else None))
         envelopes = _of_topic(read_topic(settings, origin, limit))
+    rules = tuple(rule for rule in rules if rule.on in STREAMS)  # those on ledgers judge no event
     for judged in judge(offline_engine(policy, rules, optouts, notices, filings), envelopes):
         coverage.add(judged)
     if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(_report(coverage, rules)), indent=2).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(_report(coverage, policy, rules)), indent=2).decode())
     else:
-        _text(coverage, rules)
+        _text(coverage, policy, rules)
 
 
 def _of_topic(records: list[tuple[bytes, list[tuple[str, bytes]]]]) -> Iterator[Envelope | DecodeError]:
@@ -89,7 +93,7 @@ def _of_topic(records: list[tuple[bytes, list[tuple[str, bytes]]]]) -> Iterator[
             yield error
 
 
-def _report(coverage: Coverage, rules: tuple[Rule, ...]) -> dict[str, object]:
+def _report(coverage: Coverage, policy: Policy, rules: tuple[Rule, ...]) -> dict[str, object]:
     return {
         "events": coverage.events,
         "undecodable": coverage.undecodable,
@@ -98,11 +102,47 @@ def _report(coverage: Coverage, rules: tuple[Rule, ...]) -> dict[str, object]:
             for kind, total in coverage.events.items()
         },
         "rules": {rule.id: _counts(coverage, rule, None) for rule in rules},
+        "off_by_policy": _off(rules),
         "services": {
             service: {rule.id: _counts(coverage, rule, service) for rule in rules if coverage.counts(rule.id, service)}
             for service in coverage.services()
         },
+        "never_applies": {
+            service: {
+                rule: reason for reason, found in _never(coverage, policy, rules, service).items() for rule in found
+            }
+            for service in coverage.services()
+        },
     }
+
+
+def _off(rules: tuple[Rule, ...]) -> list[str]:
+    """Return the rules that judge events and that the policy leaves out."""
+    on = {rule.id for rule in rules}
+    return [rule.id for rule in find_rules() if rule.id not in on and rule.on in STREAMS]
+
+
+def _never(coverage: Coverage, policy: Policy, rules: tuple[Rule, ...], service: str) -> dict[str, list[str]]:
+    """Return why rules applied to none of a service's events, and which rules: an entry of the registry, or what no event was."""
+    entry = next((one for one in policy.services if one.name == service), None)
+    found: dict[str, list[str]] = {}
+    for rule in rules:
+        counts = coverage.counts(rule.id, service)
+        if counts and counts.keys() == {Outcome.NOT_APPLICABLE}:
+            found.setdefault(_reason(rule, entry), []).append(rule.id)
+    return found
+
+
+def _reason(rule: Rule, entry: Service | None) -> str:
+    guards = GUARDS[rule.on]
+    for name in guards.of_service:
+        value = None if entry is None else getattr(entry, name)
+        if name in rule.when and value is not None and value not in rule.when[name]:
+            return f"{name} is {value} in the registry"
+    wanted = [
+        f"{name} {'|'.join(sorted(map(str, values)))}" for name, values in rule.when.items() if name in guards.of_event
+    ]
+    return "no event with " + ", ".join(wanted) if wanted else "before the law, or another rule's"
 
 
 def _counts(coverage: Coverage, rule: Rule, service: str | None) -> dict[str, object]:
@@ -120,7 +160,7 @@ def _share(decided: int, unclear: int) -> str:
     return click.style(share, fg="yellow" if unclear else "green")
 
 
-def _text(coverage: Coverage, rules: tuple[Rule, ...]) -> None:
+def _text(coverage: Coverage, policy: Policy, rules: tuple[Rule, ...]) -> None:
     total = sum(coverage.events.values())
     click.echo(f"{total} events" + "".join(f", {n} {kind}" for kind, n in sorted(coverage.events.items())))
     for reason, n in sorted(coverage.undecodable.items()):
@@ -147,6 +187,11 @@ def _text(coverage: Coverage, rules: tuple[Rule, ...]) -> None:
         for rule, counts in open_.items():
             what = next(iter(coverage.lacked(rule.id, service)))
             click.echo(f"    {rule.id}  {_share(_decided(counts), counts[Outcome.INCONCLUSIVE])}   {what}")
+        for reason, found in _never(coverage, policy, rules, service).items():
+            click.echo(f"    never: {reason}: {' '.join(found)}")
+    if off := _off(rules):
+        click.secho("\nOff by the policy", bold=True)
+        click.echo("  " + " ".join(off))
     click.secho("\nFields: share of events that carry them", bold=True)
     for kind, count in sorted(coverage.events.items()):
         click.echo(f"  {kind}")

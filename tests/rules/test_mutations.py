@@ -53,7 +53,6 @@ SAME_ANSWER: dict[str, tuple[str, ...]] = {
     "a guard of the rule knows it: the test is for the type checker": (
         "CPR001: event.work_hits or () without ()",
         "FIL002: service is None or service.filing_number is None without service is None",
-        "LBL022: implicit is None or implicit.sites is None without implicit is None",
         "LBL026: implicit is None or implicit.read_back is None without implicit is None",
         "LIK001: likeness is None or likeness.separate_consent is None without likeness is None",
         "MOD002: moderation is None or moderation.action is None without moderation is None",

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hegui.rules.policy import Policy, PolicyError, RuleOverride, check_policy
+from hegui.rules.policy import Policy, PolicyError, RuleOverride, check_policy, contradictions
 
 RULES = (("LBL001", True), ("LBL002", True), ("LOC001", False))
 SERVICE = {"name": "svc", "team": "t"}
@@ -37,7 +37,7 @@ def waived(**changes: str) -> dict[str, Any]:
         {"services": []},
         {"services": [SERVICE, {**SERVICE, "tenant": "a"}]},
         {"services": [{**SERVICE, "entity": "e"}], "entities": [{"name": "e"}]},
-        {"rules": {"select": ["LBL", "LOC001"], "ignore": ["ALL"], "override": {"LBL001": {"severity": "low"}}}},
+        {"rules": {"select": ["LBL", "LOC001"], "ignore": ["LBL002"], "override": {"LBL001": {"severity": "low"}}}},
         waived(),
         waived(valid_to="2027-01-02T00:00:00+08:00"),
         {**waived(valid_to="2026-01-31T00:00:00+08:00"), "max_waiver_days": 30},
@@ -132,6 +132,64 @@ def test_a_policy_that_is_right_is_taken(parts: dict[str, Any]) -> None:
             },
             "filings: ",
         ),
+        ({"rules": {"ignore": ["ALL"]}}, "rules: no rule is on"),
+        ({"rules": {"select": []}}, "rules: no rule is on"),
+        (
+            {"services": [{**SERVICE, "provider_code": "001191440300708461137T1XGW3"}]},
+            "services: svc: provider_code '001191440300708461137T1XGW3' is not valid (checksum)",
+        ),
+        (
+            {"services": [{**SERVICE, "provider_code": "001191440300708461136T2XGW3"}]},
+            "services: svc: provider_code '001191440300708461136T2XGW3' is not valid (form)",
+        ),
+        (
+            {
+                "services": [
+                    {
+                        **SERVICE,
+                        "models": ["m"],
+                        "safety_assessments": [
+                            {
+                                "reference": "a-1",
+                                "model": "n",
+                                "model_version": "1",
+                                "valid_from": "2026-01-02T00:00:00+08:00",
+                            }
+                        ],
+                    }
+                ]
+            },
+            "services: svc: the assessment a-1 is of the model 'n'",
+        ),
+        ({"speech_rate_from": 150, "speech_rate_to": 140}, "speech_rate_from: 150 is above speech_rate_to 140"),
+        (
+            {
+                "entities": [
+                    {
+                        "name": "e",
+                        "export_mechanisms": [
+                            {
+                                "kind": "certification",
+                                "reference": "c-1",
+                                "valid_from": "2026-01-02T00:00:00+08:00",
+                                "valid_to": "2036-01-01T00:00:00+08:00",
+                            }
+                        ],
+                    }
+                ]
+            },
+            "entities: e: certification runs from 2026-01-02 to 2036-01-01",
+        ),
+        ({"person_keys": [{"controller": "e", "year": 2026, "key_id": "1"}]}, "person_keys: 'e' is no controller"),
+        (
+            {
+                "entities": [{"name": "e"}],
+                "person_keys": [{"controller": "e", "year": 2026, "key_id": "1"}] * 2,
+            },
+            "person_keys: 'e 2026' stands twice",
+        ),
+        (waived(reason=" " * 12), "waivers: w-1: reason is blank"),
+        (waived(ticket=" "), "waivers: w-1: ticket is blank"),
     ],
 )
 def test_a_policy_that_contradicts_itself_is_refused_with_a_sentence(parts: dict[str, Any], sentence: str) -> None:
@@ -192,3 +250,14 @@ def test_an_override_may_change_nothing() -> None:
 )
 def test_which_regions_lie_in_the_mainland(regions: list[str], region: str, inside: bool) -> None:
     assert a_policy(mainland_regions=regions).in_mainland(region) is inside
+
+
+def test_every_contradiction_is_told() -> None:
+    policy = a_policy(
+        services=[{**SERVICE, "entity": "nobody"}],
+        rules={"select": ["ALL", "XYZ"]},
+        speech_rate_from=150,
+        speech_rate_to=140,
+    )
+    told = list(contradictions(policy, RULES))
+    assert [sentence.partition(":")[0] for sentence in told] == ["services", "rules.select", "speech_rate_from"]

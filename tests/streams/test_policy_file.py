@@ -8,6 +8,7 @@ import pytest
 
 from hegui.streams.errors import SettingsError
 from hegui.streams.policy_file import EMPTY, PolicyWatch, in_force, load_policies, load_policy
+from hegui.streams.policy_mistakes import PolicyMistakesError, read_policy
 from tests.streams.example import EXAMPLES
 
 EXAMPLE = (EXAMPLES / "policy.yaml").read_text("utf-8")
@@ -184,3 +185,52 @@ def test_a_watched_folder_tells_of_new_and_removed_versions(tmp_path):
     (tmp_path / "b.yaml").unlink()
     assert watch.changed()
     assert not watch.changed()
+
+
+def told(text: str) -> tuple[str, ...]:
+    """All sentences about a policy."""
+    with pytest.raises(PolicyMistakesError) as caught:
+        read_policy("policy.yaml", text.encode(), [("LBL001", True)])
+    return caught.value.sentences
+
+
+THREE = """
+version: a
+servces: []
+services:
+  - {name: studio, team: t, role: maker}
+  - {name: desk, team: t, public_cn: "yes"}
+rules: {override: {LBL001: {severity: urgent}}}
+"""
+
+
+def test_every_mistake_of_the_schema_is_told_with_key_value_and_remedy():
+    sentences = told(THREE)
+    assert sentences == (
+        "policy: the file: object contains unknown field `servces`; did you mean `services`?",
+        "policy: services[0].role (studio): invalid enum value 'maker'; it is one of generator, propagator",
+        "policy: services[1].public_cn (desk): expected `bool | null`, got `str` (it is 'yes'); see the commented example policy",
+        "policy: rules.override[...].severity: invalid enum value 'urgent'; it is one of critical, high, low, medium",
+    )
+
+
+def test_the_first_mistake_stands_for_all_where_one_sentence_is_wanted(tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text(THREE, "utf-8")
+    with pytest.raises(
+        SettingsError, match=r"did you mean `services`\? \(and 3 more: `hegui config check` names all\)$"
+    ):
+        load_policies(file)
+
+
+def test_a_key_that_stands_twice_is_refused():
+    (sentence,) = told("version: a\nservices: []\nservices: []\n")
+    assert sentence == "policy: policy.yaml is not YAML (line 3: the key 'services' stands twice); correct it"
+    (sentence,) = told("version: a\nservices:\n  - name: a\n    team: t\n    name: b\n")
+    assert "line 5: the key 'name' stands twice" in sentence
+
+
+@pytest.mark.parametrize("text", ["[]", "text", "", "1"])
+def test_what_is_no_mapping_is_told(text):
+    (sentence,) = told(text)
+    assert sentence.startswith("policy: the file: expected `object`")

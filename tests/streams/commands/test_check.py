@@ -173,3 +173,19 @@ def test_a_reader_that_goes_away_is_no_error():
     assert (ran.returncode, len(ran.stdout.splitlines())) == (0, 1)
     assert b"Traceback" not in ran.stderr
     assert b"BrokenPipe" not in ran.stderr
+
+
+def test_coverage_tells_what_is_off_and_what_never_applies_and_why(hegui, tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "version: a\nservices: [{name: chat-assistant, team: t, public_cn: false}]\nrules: {ignore: [AUT, LBL]}\n",
+        "utf-8",
+    )
+    ran = hegui("coverage", "--from", GENERATION, "--policy", policy, "--format", "json")
+    found = json.loads(ran.out)
+    assert {rule[:3] for rule in found["off_by_policy"]} == {"AUT", "LBL"}
+    assert found["never_applies"]["chat-assistant"]["MOD001"] == "public_cn is False in the registry"
+    assert found["never_applies"]["chat-assistant"]["LIK001"] == "no event with likeness.kind face|voice"
+    text = hegui("coverage", "--from", GENERATION, "--policy", policy).out
+    assert "never: public_cn is False in the registry: " in text
+    assert "Off by the policy" in text
