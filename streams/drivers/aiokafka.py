@@ -29,6 +29,7 @@ from hegui.rules.core import Outcome
 from hegui.rules.observations import BLOCK_OFFSETS
 from hegui.streams.broker import group_consumer, producer, start_with_retry
 from hegui.streams.coverage_gaps import CoverageGap, plan_start
+from hegui.streams.drivers.frames import use_frames
 from hegui.streams.drivers.raw_records import use_raw_records
 from hegui.streams.drivers.sending import Sender
 from hegui.streams.evaluator import Evaluator, Output, Partition
@@ -66,6 +67,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         self._metrics = metrics
         self._progress = progress
         use_raw_records()
+        if not __import__('os').environ.get('NOFRAMES'): use_frames()
         self._consumer: AIOKafkaConsumer = group_consumer(settings.kafka)
         self._producer: AIOKafkaProducer = producer(settings.kafka)
         names = settings.topics
