@@ -24,7 +24,7 @@ from hegui.streams.errors import DecodeError
 from hegui.streams.identities import IdentityWindow
 from hegui.streams.metrics import Tallies
 from hegui.streams.observations import Cell, Key, Source, observations
-from hegui.streams.runs import Record, Run, part_before, times_of
+from hegui.streams.runs import Decoded, Record, Refused, Run, decoded, part_before, times_of
 from hegui.streams.settings import Settings
 
 Partition = tuple[str, int]
@@ -71,12 +71,6 @@ _VIOLATION_HEADERS = [
     ("ce_source", b"hegui"),
 ]
 _encode = msgspec.json.Encoder().encode
-
-
-def _refusal(value: bytes | None, max_bytes: int) -> DecodeError:
-    if value is None:
-        return DecodeError("tombstone", "the value is null")
-    return DecodeError("too_large", f"more than {max_bytes} bytes")
 
 
 class Evaluator:
@@ -149,43 +143,18 @@ class Evaluator:
         self._end_full_block(source, outputs)
 
     def _judge_records(self, source: Source, records: Sequence[Record], outputs: list[Output]) -> None:
-        """Decode and judge the records of a run: at once as long as they are plain, then one by one."""
-        values = [record.value for record in records]
-        envelopes: list[Envelope] = []
-        if not any([record.headers for record in records]):  # noqa: C419 - a generator takes twice as long
-            envelopes = self._run_decoders[source.topic](values, self._max_bytes)
-        plain = len(envelopes)
-        if plain == len(records):  # nearly always
-            self._judge_events(source, records, values, envelopes, outputs)
-            return
-        decode, holders, contents = self._decoders[source.topic], [*records[:plain]], values[:plain]
-        for record, value in zip(records[plain:], values[plain:], strict=True):
-            try:
-                if value is None or len(value) > self._max_bytes:
-                    raise _refusal(value, self._max_bytes)
-                found = decode(value, record.headers)
-            except DecodeError as error:
-                self._judge_events(source, holders, contents, envelopes, outputs)
-                holders, contents, envelopes = [], [], []
+        topic = source.topic
+        for part in decoded(records, self._run_decoders[topic], self._decoders[topic], self._max_bytes):
+            if isinstance(part, Refused):
+                record, error = part
                 source.watermark_ms = max(source.watermark_ms, record.timestamp)  # time passes with broken records too
                 if record.offset >= source.resume_at:
                     self._bury(source, record, error, outputs)
-                continue
-            holders += [record] * len(found)
-            contents += [value] * len(found)
-            envelopes += found
-        self._judge_events(source, holders, contents, envelopes, outputs)
+            else:
+                self._judge_events(source, part, outputs)
 
-    def _judge_events(
-        self,
-        source: Source,
-        records: Sequence[Record],
-        values: Sequence[bytes | None],
-        envelopes: Sequence[Envelope],
-        outputs: list[Output],
-    ) -> None:
-        if not envelopes:
-            return
+    def _judge_events(self, source: Source, part: Decoded, outputs: list[Output]) -> None:
+        records, values, envelopes = part
         window = self._identities.get((source.topic, source.partition))
         reused = None if window is None else window.reused_in(envelopes, values)
         arrivals = [record.timestamp for record in records]
@@ -193,6 +162,7 @@ class Evaluator:
         self._judge_run(source, run, outputs)
 
     def _judge_run(self, source: Source, run: Run, outputs: list[Output]) -> None:
+        """Judge a run of one policy and one legal era; cut into halves what is not."""
         earliest_ms, latest_ms = min(run.times), max(run.times)
         first_ms, last_ms = min(run.arrivals), max(run.arrivals)
         engine, _, policy_to_ms = self.versions.at(earliest_ms)

@@ -80,7 +80,7 @@ def judge(engine: Engine, envelopes: Iterable[Envelope | DecodeError]) -> Iterat
         if isinstance(envelope, DecodeError):
             yield envelope
             continue
-        at_ms = int(envelope.time.timestamp() * 1000)
+        (at_ms,) = times_of((envelope,))
         group = engine.group(envelope.tenant, envelope.data.service)
         reused = seen.reused(envelope, msgspec.json.encode(envelope))
         plan, deviations = engine.evaluate(group, envelope.data, at_ms, reused=reused)

@@ -67,7 +67,7 @@ class AiokafkaDriver(ConsumerRebalanceListener):  # type: ignore[misc]
         self._metrics = metrics
         self._progress = progress
         use_raw_records()
-        if not __import__('os').environ.get('NOFRAMES'): use_frames()
+        use_frames()
         self._consumer: AIOKafkaConsumer = group_consumer(settings.kafka)
         self._producer: AIOKafkaProducer = producer(settings.kafka)
         names = settings.topics

@@ -27,7 +27,7 @@ class FrameReader(asyncio.StreamReader):
         self._held = 0
         self._wanted = 1
 
-    def feed_data(self, data: bytes) -> None:
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override] # what transports hand over
         """Take a piece; wake the waiter when it has what it waits for."""
         self._pieces.append(data)
         self._held += len(data)
@@ -83,7 +83,11 @@ def use_frames() -> None:
     Raises:
         RuntimeError: aiokafka or asyncio changed.
     """
-    needed = [(conn, "AIOKafkaProtocol"), (asyncio.StreamReader, "_wait_for_data"), (asyncio.StreamReader, "_wakeup_waiter")]
+    needed = [
+        (conn, "AIOKafkaProtocol"),
+        (asyncio.StreamReader, "_wait_for_data"),
+        (asyncio.StreamReader, "_wakeup_waiter"),
+    ]
     for owner, name in needed:
         if not hasattr(owner, name):
             raise RuntimeError(f"{owner.__name__} has no {name}; see streams/drivers/frames.py")
