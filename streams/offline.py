@@ -16,6 +16,7 @@ from hegui.rules.policy import Policy
 from hegui.rules.violations import RECORDED, Violation, violation
 from hegui.streams.errors import DecodeError, SettingsError
 from hegui.streams.identities import IdentityWindow
+from hegui.streams.runs import times_of
 
 IDENTITIES = 100_000
 """Events among which a second content under one identity is told."""
