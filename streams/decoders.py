@@ -57,11 +57,11 @@ def decode_cloudevents_run(values: Sequence[bytes | None], max_bytes: int) -> li
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
         if sum(map(len, values)) <= max_bytes:  # type: ignore[arg-type]
             envelopes.extend(map(_structured.decode, values))  # type: ignore[arg-type] # keeps what came before an exception
-    for number, envelope in enumerate(envelopes):
-        key = envelope.data.user_key
-        if key is not None and not is_person_key(key):
-            return envelopes[:number]
-    return envelopes
+    keys = [key for envelope in envelopes if (key := envelope.data.user_key) is not None]
+    if all(map(is_person_key, keys)):
+        return envelopes
+    refused = next(key for key in keys if not is_person_key(key))
+    return envelopes[: [envelope.data.user_key for envelope in envelopes].index(refused)]
 
 
 def _is_binary(headers: Headers) -> bool:
