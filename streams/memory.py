@@ -12,7 +12,7 @@ _MIB = 1024 * 1024
 def keep_memory() -> bool:
     """Let malloc keep up to 128 MiB of free memory; return whether the C library took it.
 
-    A fetch brings 8 MiB that are copied three times and freed within 0.1 s. glibc unmaps such blocks and trims the heap, and the
+    A fetch brings up to 1 MiB of each partition, which is copied three times and freed within 0.1 s. glibc unmaps such blocks and trims the heap, and the
     kernel clears every page anew: 0.5 us an event, a twentieth of all. Elsewhere than on glibc nothing happens.
     """
     if not sys.platform.startswith("linux"):
