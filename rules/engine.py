@@ -180,7 +180,9 @@ class Engine:
         filings = {at_ms for filing in snapshot.filings for at_ms in filing.interval() if at_ms is not None}
         self._boundaries = sorted(law_days | policy | filings)
         self._turn(self._boundaries[-1] if self._boundaries else 0)
-        self._keys = {on: guards.key for on, guards in GUARDS.items()}
+        self.keys = {on: guards.key for on, guards in GUARDS.items()}
+        """Event type to the function that reads the guard key of an event."""
+        self._known_plans: dict[int, dict[tuple[str, str, type, object], Plan]] = {}
         self.waivers = WaiverIndex(
             (*snapshot.policy.waivers, *snapshot.waivers),
             {rule.id: rule.waivable for rule in self.rules},
@@ -228,25 +230,55 @@ class Engine:
             The plan, and the called rules that did not pass (None when all passed). A rule that raises is an `error`
             result and the others still run.
         """
-        on = type(event)
+        era = UNTRUSTED
         if trusted:
             # Nearly all events are of the era of the last one.
             if not self._era_from <= at_ms < self._era_to:
                 self._turn(at_ms)
             era = self._era
-        else:
-            era = UNTRUSTED
+        plan = self.plan(group, event, at_ms, era, reused=reused)
+        return plan, self.deviations(plan, event, at_ms)
+
+    def era(self, at_ms: int) -> int:
+        """Return the legal era of a trusted time: between two of them no law comes into force, and nothing the policy dates changes."""
+        return bisect_right(self._boundaries, at_ms)
+
+    def known_plans(self, era: int) -> dict[tuple[str, str, type, object], Plan]:
+        """Return the plans of an era met so far by `meet`: tenant, service, event type and guard key to plan."""
+        return self._known_plans.setdefault(era, {})
+
+    def meet(self, tenant: str, event: Event, at_ms: int, era: int, *, reused: bool = False) -> Plan:
+        """Return the plan of an event, and note it in `known_plans` when the service is registered and the identity its own.
+
+        One look-up there takes the place of three here: 0.2 us of the evaluator's time for an event.
+        """
+        group = self.group(tenant, event.service)
+        plan = self.plan(group, event, at_ms, era, reused=reused)
+        if group.service is not None and not reused:  # others have any names
+            known = self.known_plans(era)
+            if len(known) >= MAX_PLANS:
+                known.clear()
+            known[tenant, event.service, type(event), self.keys[type(event)](event)] = plan
+        return plan
+
+    def plan(self, group: Group, event: Judged, at_ms: int, era: int, *, reused: bool = False) -> Plan:
+        """Return the plan of an event; arguments as for `evaluate`."""
+        on = type(event)
         plans = group.plans[on].get(era)
         if plans is None:
             plans = group.plans[on][era] = {}
-        key: object = self._keys[on](event)
-        if reused:
-            key = (REUSED, key)
+        values = self.keys[on](event)
+        key: object = (REUSED, values) if reused else values
         plan = plans.get(key)
         if plan is None:
             if len(plans) >= MAX_PLANS:
                 plans.clear()
-            plan = plans[key] = self._plan(group, on, era, self._keys[on](event), at_ms, reused=reused)
+            plan = plans[key] = self._plan(group, on, era, values, at_ms, reused=reused)
+        return plan
+
+    def deviations(self, plan: Plan, event: Judged, at_ms: int) -> list[Deviation] | None:
+        """Return the rules of the plan that the event does not pass, None when there are none."""
+        group = plan.group
         deviations: list[Deviation] | None = None
         if plan.settled:
             deviations = [(rule, self._waived(rule, group, at_ms, result)) for rule, result in plan.settled]
@@ -282,7 +314,7 @@ class Engine:
             if found:
                 deviations = deviations or []
                 deviations += [(rule, self._waived(rule, group, at_ms, result)) for rule, result in found]
-        return plan, deviations
+        return deviations
 
     @staticmethod
     def _answer(answers: Answers, value: object, event: Judged, facts: Facts) -> tuple[Deviation, ...]:

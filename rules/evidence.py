@@ -17,11 +17,16 @@ _PERSON = re.compile(
     r"|[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]"
     r"|[1-9][0-9]{7}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3})(?![0-9])"
 )
+# Every number of a person has as many in a row.
+_ELEVEN_DIGITS = re.compile(r"[0-9]{11}")
 
 
 def may_name_a_person(text: str) -> bool:
     """Tell whether a mainland mobile number or resident identity number stands in `text`, with or without separators."""
-    return _PERSON.search(text) is not None or _PERSON.search(text.translate(_SEPARATORS)) is not None
+    bare = text.translate(_SEPARATORS)
+    if _ELEVEN_DIGITS.search(bare) is None:  # as most ids are: 1 us instead of 3
+        return False
+    return _PERSON.search(text) is not None or _PERSON.search(bare) is not None
 
 
 class Code(str):

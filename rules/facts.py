@@ -11,11 +11,17 @@ from collections.abc import Mapping
 import msgspec
 
 from hegui.rules.fact_tables import FactStatus, FactTable, Filing, Notice, NoticeScheme, OptOut, OptOutScheme, loaded
-from hegui.rules.hosts import host_of, is_address
+from hegui.rules.hosts import domains_of, host_of
 from hegui.rules.policy import Entity, ModelTest, Policy, Service
 from hegui.rules.waivers import Waiver
 
 MAX_REGIONS = 1000
+
+MAX_ORIGINS = 10_000
+"""Origins of URLs whose registered domains are kept."""
+
+MAX_ORIGIN = 300
+"""Characters of the longest origin that is kept; a host has at most 253."""
 
 
 class Snapshot:
@@ -35,6 +41,8 @@ class Snapshot:
         """Waivers of the topic; those of the policy stand there."""
         self.optouts: FactTable[OptOut] = optouts if optouts is not None else FactTable()
         self.filings: FactTable[Filing] = filings if filings is not None else FactTable()
+        self._domains: dict[str, tuple[str, ...]] = {}
+        self._domains_at = -1
         self.regions: dict[str, bool] = {}
         """Region names judged before, at most `MAX_REGIONS`."""
         self.services: Mapping[tuple[str, str], Service] = {(s.tenant, s.name): s for s in policy.services}
@@ -49,6 +57,30 @@ class Snapshot:
             policy_filings.put(f"{filing.model}/{filing.number}/{filing.valid_from}".encode(), record)
         self.filing_tables = (policy_filings, self.filings)
         """Where filings stand: those of the policy, those of the topic."""
+
+    def registered_domains(self, url: str) -> tuple[str, ...]:
+        """Return the URL's host and its parent domains as far as the table of opt-outs holds them, the nearest first.
+
+        Crawls take many pages of one site: the answer for a host is kept while the table stays as it is (0.2 us instead of 1.3).
+
+        Raises:
+            ValueError: the URL has no readable host.
+        """
+        table, known = self.optouts, self._domains
+        if self._domains_at != table.changes:
+            self._domains_at = table.changes
+            known.clear()
+        # Up to the first slash after "https://" or "http://x": nothing behind it changes the host.
+        end = url.find("/", 8)
+        origin = url[:end] if end > 0 else url
+        found = known.get(origin)
+        if found is None:
+            found = tuple([domain for domain in domains_of(host_of(url)) if ("domain", domain) in table])
+            if origin.startswith(("https://", "http://")) and len(origin) <= MAX_ORIGIN:
+                if len(known) >= MAX_ORIGINS:
+                    known.clear()
+                known[origin] = found
+        return found
 
     def status(self) -> dict[str, FactStatus]:
         """Return the status of each fact table. Filings stated in the policy make an undeclared filings topic ready."""
@@ -110,8 +142,11 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         The latest statement of each source counts; any refusal among the sources wins (AIPREF's combination). A refusal
         younger than the grace time is tolerated; one that is repeated keeps the age of the first.
         """
+        records = self.snapshot.optouts.at((scheme, subject), self.at_ms)
+        if not records:  # nearly always
+            return None
         since: dict[str, tuple[OptOut, int]] = {}
-        for record in self.snapshot.optouts.at((scheme, subject), self.at_ms):
+        for record in records:
             before = since.get(record.source)
             repeated = before is not None and before[0].value == record.value
             since[record.source] = (record, before[1] if before is not None and repeated else record.observed_at_ms)
@@ -155,13 +190,9 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         Raises:
             ValueError: the URL has no readable host.
         """
-        host = host_of(url)
-        labels = host.split(".")
-        last = 1 if is_address(host) else max(1, len(labels) - 1)
-        known = self.snapshot.optouts
-        for first in range(last):
-            domain = ".".join(labels[first:]) if first else host
-            if ("domain", domain) in known and (record := self.opted_out("domain", domain)) is not None:
+        for domain in self.snapshot.registered_domains(url):
+            record = self.opted_out("domain", domain)
+            if record is not None:
                 return record
         return None
 

@@ -44,3 +44,11 @@ def host_of(url: str) -> str:
     if not host:
         raise ValueError("the url has no host")
     return host
+
+
+def domains_of(host: str) -> list[str]:
+    """Return a host and its parent domains but for the top one, the nearest first; an IP address has no parents."""
+    if is_address(host):
+        return [host]
+    labels = host.split(".")
+    return [host, *(".".join(labels[first:]) for first in range(1, len(labels) - 1))]

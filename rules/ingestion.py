@@ -14,8 +14,8 @@ class CrawlRecord(Group, frozen=True):
 
     fetched_at_ms: TimeMs | None = None
     """When."""
-    robots: Literal["allow", "disallow", "absent"] | None = None
-    """What robots.txt said for our user agent."""
+    robots: Literal["allow", "disallow", "absent", "not_fetched"] | None = None
+    """What robots.txt said for our user agent; `absent`: there is none, `not_fetched`: the crawler did not look."""
     robots_seen_at_ms: TimeMs | None = None
     """When that robots.txt was read."""
     tdm_reservation: Literal[0, 1] | None = None

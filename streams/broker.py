@@ -57,7 +57,8 @@ def group_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
         max_poll_interval_ms=300_000,
         check_crcs=kafka.check_crcs,
         fetch_max_wait_ms=100,
-        max_partition_fetch_bytes=2 * 1024 * 1024,
+        # With 2 MiB the records of a fetch lie longer, and farther from the processor, before they are judged: 5 % more time.
+        max_partition_fetch_bytes=1024 * 1024,
         fetch_max_bytes=32 * 1024 * 1024,
     )
 
@@ -70,14 +71,17 @@ def reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
 
 
 def producer(kafka: KafkaSettings) -> AIOKafkaProducer:
-    """Return an idempotent producer: acknowledged by all in-sync replicas, in order per partition."""
+    """Return an idempotent producer: acknowledged by all in-sync replicas, in order per partition.
+
+    It does not compress: with lz4 an event took 5 % more time (violations of 2 % of the events). A topic's `compression.type` lets the
+    broker do it.
+    """
     return AIOKafkaProducer(
         **client_options(kafka),
         enable_idempotence=True,
         acks="all",
         linger_ms=2,
         max_batch_size=256 * 1024,
-        compression_type="lz4",
         request_timeout_ms=30_000,
     )
 

@@ -25,6 +25,7 @@ from hegui.streams.errors import DecodeError, SettingsError
 from hegui.streams.evaluator import Evaluator, Output
 from hegui.streams.facts_feed import FactsFeed, declared_tables, snapshot_of
 from hegui.streams.http import Check, HttpServer, failing
+from hegui.streams.memory import keep_memory
 from hegui.streams.metrics import EvaluatorMetrics, ProcessMetrics
 from hegui.streams.policy_file import PolicyWatch, Version, in_force, load_policies
 from hegui.streams.settings import Settings
@@ -230,6 +231,7 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
             # Records and events die by reference counts. With the default of 700 every batch of records is looked at twice
             # while it lives, 2.5 % of the process' time.
             gc.set_threshold(50_000, 20, 100)
+            keep_memory()
             await _first_of(driver.run(stop), feeding, watching)
         finally:
             starting.cancel()

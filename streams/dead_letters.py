@@ -12,7 +12,7 @@ import msgspec
 from hegui.streams.errors import DecodeError, SettingsError
 
 if TYPE_CHECKING:
-    from hegui.streams.evaluator import Record
+    from hegui.streams.runs import Record
 
 
 MAX_SEALED_BYTES = 700_000

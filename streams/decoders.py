@@ -8,6 +8,7 @@ last value, as JSON parsers commonly have it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -17,6 +18,12 @@ from hegui.streams.errors import DecodeError
 
 Headers = Sequence[tuple[str, bytes | None]]
 Decoder = Callable[[bytes, Headers], Sequence[Envelope]]
+
+RunDecoder = Callable[[Sequence[bytes | None], int], list[Envelope]]
+"""Decodes values of records without headers, one envelope each, up to the first that is not sound, and never raises.
+
+The second argument limits their sum of bytes: no single one may be larger.
+"""
 
 _structured: msgspec.json.Decoder[GenerationEnvelope | IngestEnvelope] = msgspec.json.Decoder(
     GenerationEnvelope | IngestEnvelope
@@ -41,6 +48,20 @@ def decode_cloudevents(value: bytes, headers: Headers) -> Sequence[Envelope]:
     if key is not None and not is_person_key(key):
         raise DecodeError("invalid_data", "Expected a keyed hash - at `$.data.user_key`")
     return (envelope,)
+
+
+def decode_cloudevents_run(values: Sequence[bytes | None], max_bytes: int) -> list[Envelope]:
+    """Decode structured CloudEvents up to the first that `decode_cloudevents` would refuse; none when they are large."""
+    envelopes: list[Envelope] = []
+    # TypeError: a tombstone.
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
+        if sum(map(len, values)) <= max_bytes:  # type: ignore[arg-type]
+            envelopes.extend(map(_structured.decode, values))  # type: ignore[arg-type] # keeps what came before an exception
+    keys = [key for envelope in envelopes if (key := envelope.data.user_key) is not None]
+    if all(map(is_person_key, keys)):
+        return envelopes
+    refused = next(key for key in keys if not is_person_key(key))
+    return envelopes[: [envelope.data.user_key for envelope in envelopes].index(refused)]
 
 
 def _is_binary(headers: Headers) -> bool:
@@ -111,6 +132,9 @@ def _without_values(message: str) -> str:
 
 DECODERS: dict[str, Decoder] = {"cloudevents": decode_cloudevents}
 """Format in the settings to decoder."""
+
+RUN_DECODERS: dict[str, RunDecoder] = {"cloudevents": decode_cloudevents_run}
+"""Format to a quicker decoder of plain runs, where there is one."""
 
 
 def decode_lines(lines: Iterable[bytes]) -> Iterable[Envelope | DecodeError]:

@@ -16,6 +16,7 @@ from hegui.rules.policy import Policy
 from hegui.rules.violations import RECORDED, Violation, violation
 from hegui.streams.errors import DecodeError, SettingsError
 from hegui.streams.identities import IdentityWindow
+from hegui.streams.runs import times_of
 
 IDENTITIES = 100_000
 """Events among which a second content under one identity is told."""
@@ -80,7 +81,7 @@ def judge(engine: Engine, envelopes: Iterable[Envelope | DecodeError]) -> Iterat
         if isinstance(envelope, DecodeError):
             yield envelope
             continue
-        at_ms = int(envelope.time.timestamp() * 1000)
+        (at_ms,) = times_of((envelope,))
         group = engine.group(envelope.tenant, envelope.data.service)
         reused = seen.reused(envelope, msgspec.json.encode(envelope))
         plan, deviations = engine.evaluate(group, envelope.data, at_ms, reused=reused)

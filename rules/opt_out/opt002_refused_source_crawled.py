@@ -43,6 +43,14 @@ def _crawl(**changes: object) -> CrawlRecord:
             source_type="crawl",
             crawl=_crawl(robots_seen_at_ms=BASE_AT_MS + 1),
         ),
+        fails(
+            "robots.txt not fetched", source_type="crawl", crawl=_crawl(robots="not_fetched", robots_seen_at_ms=None)
+        ),
+        fails(
+            "robots.txt too old, noai not looked at",
+            source_type="crawl",
+            crawl=_crawl(robots_seen_at_ms=BASE_AT_MS - 24 * _HOUR_MS - 1, noai=None),
+        ),
         passes("robots.txt read at the fetch", source_type="crawl", crawl=_crawl(robots_seen_at_ms=BASE_AT_MS)),
         passes("allowed", source_type="crawl", crawl=_crawl()),
         passes("no robots.txt there", source_type="crawl", crawl=_crawl(robots="absent")),
@@ -81,12 +89,23 @@ def refused_source_crawled(event: IngestEvent, facts: Facts) -> Result:
         return fail("text and data mining is reserved", signal=Code("tdm-reservation"))
     if crawl.noai:
         return fail("the page says noai", signal=Code("noai"))
-    for name in ("robots", "tdm_reservation", "noai", "fetched_at_ms", "robots_seen_at_ms"):
-        if getattr(crawl, name) is None:
-            return inconclusive("crawl." + name)
-    age_ms = (crawl.fetched_at_ms or 0) - (crawl.robots_seen_at_ms or 0)
-    if age_ms < 0:
-        return fail("robots.txt was read only after the fetch", signal=Code("robots"), age_ms=age_ms)
-    if age_ms > facts.policy.robots_max_age_hours * _HOUR_MS:
-        return fail("robots.txt was too old when the record was fetched", signal=Code("robots"), age_ms=age_ms)
+    if crawl.robots == "not_fetched":
+        return fail("robots.txt was not fetched", signal=Code("robots"))
+    fetched_at_ms, seen_at_ms = crawl.fetched_at_ms, crawl.robots_seen_at_ms
+    if fetched_at_ms is not None and seen_at_ms is not None:
+        age_ms = fetched_at_ms - seen_at_ms
+        if age_ms < 0:
+            return fail("robots.txt was read only after the fetch", signal=Code("robots"), age_ms=age_ms)
+        if age_ms > facts.policy.robots_max_age_hours * _HOUR_MS:
+            return fail("robots.txt was too old when the record was fetched", signal=Code("robots"), age_ms=age_ms)
+    if crawl.robots is None:
+        return inconclusive("crawl.robots")
+    if crawl.tdm_reservation is None:
+        return inconclusive("crawl.tdm_reservation")
+    if crawl.noai is None:
+        return inconclusive("crawl.noai")
+    if fetched_at_ms is None:
+        return inconclusive("crawl.fetched_at_ms")
+    if seen_at_ms is None:
+        return inconclusive("crawl.robots_seen_at_ms")
     return PASS

@@ -26,6 +26,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from hegui.streams.broker import group_consumer, producer, start_with_retry
 from hegui.streams.coverage_gaps import CoverageGap
+from hegui.streams.drivers.frames import use_frames
 from hegui.streams.drivers.group_member import GroupMember
 from hegui.streams.drivers.raw_records import use_raw_records
 from hegui.streams.drivers.sending import Sender
@@ -60,6 +61,7 @@ class AiokafkaDriver(GroupMember, ConsumerRebalanceListener):  # type: ignore[mi
     def __init__(self, settings: Settings, evaluator: Evaluator, metrics: EvaluatorMetrics, progress: Progress) -> None:
         super().__init__(settings, evaluator, metrics, progress)
         use_raw_records()
+        use_frames()
         self._consumer: AIOKafkaConsumer = group_consumer(settings.kafka)
         self._producer: AIOKafkaProducer = producer(settings.kafka)
         names = settings.topics

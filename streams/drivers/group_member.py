@@ -12,8 +12,9 @@ import structlog
 from hegui.rules.core import Outcome
 from hegui.rules.observations import BLOCK_OFFSETS
 from hegui.streams.coverage_gaps import CoverageGap, Start, plan_start
-from hegui.streams.evaluator import Evaluator, Output, Partition, Record
+from hegui.streams.evaluator import Evaluator, Output, Partition
 from hegui.streams.metrics import EvaluatorMetrics, remove
+from hegui.streams.runs import Record
 from hegui.streams.settings import Settings
 from hegui.streams.watchdog import Progress
 

@@ -107,3 +107,42 @@ def test_an_address_without_a_host_is_no_answer() -> None:
 def test_a_registered_domain_that_cannot_be_encoded_covers_nothing(registered: str) -> None:
     assert OptOut("domain", registered, "deny", 1).key() == ("domain", registered)
     assert refused("https://example.com/", registered) is None
+
+
+def test_the_answer_for_a_host_follows_the_table() -> None:
+    table = loaded([OptOut("domain", "example.com", "deny", 1)])
+    facts = Facts(Snapshot(BASE_POLICY, table), AT, "default", None)
+    urls = ["https://www.example.com/a", "https://www.example.com/b", "https://other.example/a"]
+    for _ in range(2):
+        assert [facts.refused_domain(url) is not None for url in urls] == [True, True, False]
+    table.put(b"0", None)
+    table.put(b"other", OptOut("domain", "other.example", "deny", 1))
+    for _ in range(2):
+        assert [facts.refused_domain(url) is not None for url in urls] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://example.com/a", "https://example.com@other.example/a"),
+        ("https://example.com?a/b", "https://example.com#@other.example/b"),
+        ("longscheme://example.com/a", "longscheme://other.example/a"),
+        ("http://x/a", "http://y/a"),
+        ("example.com/a", "example.com.other.example/a"),
+    ],
+)
+def test_the_answer_for_one_address_is_not_given_for_another(one: str, other: str) -> None:
+    facts = Facts(Snapshot(BASE_POLICY, loaded([OptOut("domain", host_of(one), "deny", 1)])), AT, "default", None)
+    for _ in range(2):
+        assert facts.refused_domain(one) is not None
+        assert (facts.refused_domain(other) is not None) == (host_of(other) == host_of(one))
+
+
+def test_answers_for_hosts_are_kept_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hegui.rules.facts.MAX_ORIGINS", 3)
+    snapshot = Snapshot(BASE_POLICY, loaded([OptOut("domain", "example.com", "deny", 1)]))
+    for number in range(10):
+        assert snapshot.registered_domains(f"https://{number}.example.com/") == ("example.com",)
+        assert len(snapshot._domains) <= 3
+    assert snapshot.registered_domains(f"https://{'a.' * 200}example.com/") == ("example.com",)
+    assert all(len(origin) < 300 for origin in snapshot._domains)

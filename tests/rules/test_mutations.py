@@ -64,8 +64,6 @@ SAME_ANSWER: dict[str, tuple[str, ...]] = {
         "annex_e.labels: implicit is None or implicit.sites is None without implicit is None",
     ),
     "a line above has answered it: the test is for the type checker": (
-        "OPT002: crawl.fetched_at_ms or 0 without 0",
-        "OPT002: crawl.robots_seen_at_ms or 0 without 0",
         "storage.judge_storage: not bound and personal is not False and (entity.critical_infrastructure ... without not bound",
     ),
     "a short way to the answer that the lines below give too": (

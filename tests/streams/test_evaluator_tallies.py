@@ -2,10 +2,11 @@
 
 from collections import Counter
 
+from aiokafka.partitioner import murmur2 as theirs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hegui.streams.observations import partition_of
+from hegui.streams.observations import murmur2, partition_of
 from tests.streams.example import KINDS, TOPIC, engine, envelope, evaluator, records, reference
 from tests.streams.fakes import FakeRecord
 
@@ -62,3 +63,8 @@ def test_the_partition_of_an_issue_is_the_one_that_kafkas_clients_give_its_key()
         -790332482 & 0x7FFFFFFF,
         -985981536 & 0x7FFFFFFF,
     ]
+
+
+def test_the_hash_of_a_key_is_aiokafkas():
+    keys = [bytes(range(size)) + b"\xff" * (size % 3) for size in range(100)]
+    assert [murmur2(key) for key in keys] == [theirs(key) & 0xFFFFFFFF for key in keys]
