@@ -112,14 +112,14 @@ async def test_state_processes_share_the_partitions_and_no_issue_is_exposed_twic
                 shares = [await owned(daemon, topic) for daemon in daemons]
                 if Counter(p for share in shares for p in share) != {"0": 1, "1": 1} or not all(shares):
                     return False
-                issues = await made.issues()
+                issues = await made.all_issues()
                 return await open_issues(list(daemons)) == {k: 1 for k, i in issues.items() if i.status != "closed"}
 
             try:
                 await until(holds, "gauges agree with the changelog", 40)
             except TimeoutError as error:
                 shares = [await owned(daemon, topic) for daemon in daemons]
-                issues = {k: 1 for k, i in (await made.issues()).items() if i.status != "closed"}
+                issues = {k: 1 for k, i in (await made.all_issues()).items() if i.status != "closed"}
                 shown = await open_issues(list(daemons))
                 differ = {
                     k: (shown[k], issues.get(k)) for k in shown.keys() | issues.keys() if shown[k] != issues.get(k)

@@ -22,7 +22,11 @@ async def test_a_marker_at_the_end_of_the_log_is_no_lag(kafka, client):
             for event in islice(traffic(now_ms, seed=3), 20):
                 await producer.send(made.generation, encode(event), partition=0)
         await producer.stop()
-        assert (await made.ends())[made.generation, 0] == 21
+
+        async def marked() -> bool:
+            return (await made.ends())[made.generation, 0] == 21
+
+        await until(marked, "the marker of the commit on the log", 15)
 
         async def judged_without_lag() -> bool:
             metrics = await evaluator.metrics()
