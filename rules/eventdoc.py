@@ -26,7 +26,7 @@ _INTRODUCTION = """# The event contract
 Generated from the structs in `generation.py`, `ingestion.py` and `events.py`; nobody edits it (`make pages`). `hegui schema event` says the same as JSON Schema.
 
 An event is a CloudEvent 1.0, structured or binary; its `data` is one of the two structs below. Version 1 changes only by adding optional fields.
-Only `service` is required. A field that is absent or null is *unknown*: a rule that needs it is `inconclusive`, never a silent pass; an explicit `false`, an
+Of the fields of `data` only `service` is required; a group that holds required fields of its own is sent with these or not at all. A field that is absent or null is *unknown*: a rule that needs it is `inconclusive`, never a silent pass; an explicit `false`, an
 empty text or an empty list means "known not to be". Unknown fields are ignored. No text of free form, no identifier and no content
 appears in a result. `source` is the clause that the rules which read the field rest on first.
 """
