@@ -98,6 +98,20 @@ def test_plans_are_bounded_by_the_values_of_the_guards(events: list[Event]) -> N
     assert made <= 2 * prod(len(values) + 1 for values in GUARDS[GenerationEvent].values.values())
 
 
+def test_what_is_known_of_plans_is_bounded_too_and_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hegui.rules.engine.MAX_PLANS", 3)
+    engine = an_engine(a_rule())
+    era = engine.era(BASE_AT_MS)
+    kinds = [replace(BASE_GENERATION, deep_synthesis_category=category) for category in range(6)]
+    for met, event in enumerate(kinds, 1):
+        plan = engine.meet("default", event, BASE_AT_MS, era)
+        assert plan.group is engine.group("default", "svc")
+        assert len(engine.known_plans(era)) == (met - 1) % 3 + 1
+    engine.meet("default", replace(BASE_GENERATION, service="unheard-of"), BASE_AT_MS, era)
+    engine.meet("default", kinds[-1], BASE_AT_MS, era, reused=True)
+    assert len(engine.known_plans(era)) == 3
+
+
 def by_category(event: GenerationEvent, facts: object) -> Result:
     category = event.deep_synthesis_category
     return (PASS, fail("one"), inconclusive("two"), Result(Outcome.NOT_APPLICABLE))[(category or 0) % 4]

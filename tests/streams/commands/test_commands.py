@@ -132,6 +132,44 @@ def test_a_mistake_is_one_sentence_on_standard_error_with_exit_code_2(hegui, tmp
     assert told in ran.err
 
 
+def checked(hegui, tmp_path, policy):
+    (tmp_path / "policy.yaml").write_text(policy, "utf-8")
+    settings = f"policy_file = '{tmp_path / 'policy.yaml'}'\n[kafka]\nbootstrap_servers = 'a:1'\n"
+    (tmp_path / "hegui.toml").write_text(settings, "utf-8")
+    return hegui("config", "check", "--config", tmp_path / "hegui.toml")
+
+
+def test_every_mistake_of_a_policy_is_a_line_of_its_own(hegui, tmp_path):
+    ran = checked(hegui, tmp_path, "version: a\nservces: []\nservices: [{name: s, team: t, role: maker}]\n")
+    assert (ran.code, ran.out) == (2, "")
+    unknown, role = ran.err.splitlines()
+    assert "did you mean `services`?" in unknown
+    assert "services[0].role (s)" in role
+
+
+WAIVER = """
+version: a
+services: [{name: s, team: t}]
+waivers:
+  - id: old
+    scope: LOC@default/s
+    reason: accepted until the move
+    ticket: T-1
+    owner: A
+    approver: B
+    valid_from: 2025-01-01T00:00:00+08:00
+    valid_to: 2025-06-01T00:00:00+08:00
+"""
+
+
+def test_what_may_surprise_in_a_waiver_is_noted(hegui, tmp_path):
+    ran = checked(hegui, tmp_path, WAIVER)
+    assert (ran.code, ran.err) == (0, "")
+    ended, spared = [line for line in ran.out.splitlines() if line.startswith("note: ")]
+    assert "the waiver old has ended" in ended
+    assert "does not cover LOC001, LOC002" in spared
+
+
 def test_every_key_is_listed_with_its_variable(hegui):
     out = hegui("config", "keys").out
     for key, default, _ in describe():
