@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -52,7 +53,7 @@ def check(config_file: Path | None) -> None:
     except PolicyMistakesError as error:
         for sentence in error.sentences:
             click.echo(sentence, err=True)
-        raise click.exceptions.Exit(EXIT_USAGE) from None
+        sys.exit(EXIT_USAGE)
     click.echo(f"settings: good, broker {settings.kafka.bootstrap_servers}")
     click.echo(
         f"policy: good, version {policy.version}, {len(policy.services)} services, {len(policy.waivers)} waivers, {len(rules)} rules on"
