@@ -33,6 +33,10 @@ PROBLEMS: tuple[Problem, ...] = get_args(Problem)
 """Why an export could not be counted by person, in the order in which they are looked for."""
 
 
+UNKNOWN_YEAR = 0
+"""Legal year of exports whose time cannot be trusted."""
+
+
 class Account(msgspec.Struct, frozen=True, array_like=True):
     """Whose ledger: one entity in one legal year. The controller decides where it is kept, so that all its entities are in one place."""
 
@@ -43,7 +47,7 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     entity: str
     """The exporting entity, as in the policy, else `other`."""
     year: int
-    """Legal year, Asia/Shanghai."""
+    """Legal year, Asia/Shanghai; 0 for exports whose time cannot be trusted."""
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -117,7 +121,8 @@ def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | 
     entity = facts.entity(export.entity if export is not None else None)
     name = entity.name if entity is not None else OTHER
     controller = (entity.controller or name) if entity is not None else OTHER
-    account = Account(facts.tenant, controller, name, legal_year(facts.at_ms))
+    # A clock that is far off may name any year: one account holds them all, so that labels stay few.
+    account = Account(facts.tenant, controller, name, legal_year(facts.at_ms) if trusted else UNKNOWN_YEAR)
     persons: tuple[str, ...] = ()
     if export is not None and export.subjects is not None:
         persons = export.subjects

@@ -98,6 +98,12 @@ def test_what_cannot_be_counted_has_a_reason_and_no_person(
     assert (found.problem, found.persons) == (problem, ())
 
 
+@pytest.mark.parametrize("year", ["2026", "1970", "9998"])
+def test_a_clock_that_is_far_off_opens_no_ledger_of_its_year(year: str) -> None:
+    found = added(at=f"{year}-08-01T12:00:00+08:00", trusted=False)
+    assert found is not None and found.account == Account("default", "company", "company", 0)
+
+
 def test_an_unknown_entity_is_not_named_in_the_ledger() -> None:
     found = added(replace(EVENT, export=Export(entity="zhang san's company")))
     assert found is not None and found.account == Account("default", "other", "other", 2026)
