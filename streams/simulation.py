@@ -15,7 +15,7 @@ import msgspec
 
 from hegui.rules.events import Envelope, GenerationEnvelope, GenerationEvent, IngestEnvelope, IngestEvent
 from hegui.streams.simulated_events import SOUND, Kind, chat, file_label, image, label_text, reading
-from hegui.streams.simulated_faults import FAULTS, notices, opt_outs
+from hegui.streams.simulated_faults import FAULTS, notices, opt_outs, suspensions
 from hegui.streams.simulated_records import crawled, licensed, person, user_input
 
 SHARES: dict[str, float] = {
@@ -98,6 +98,7 @@ __all__ = [
     "opt_outs",
     "person",
     "reading",
+    "suspensions",
     "traffic",
     "user_input",
 ]

@@ -101,6 +101,8 @@ class Topics:
                 "filings": f"{name}.filings",
                 "notices": f"{name}.notices",
                 "waivers": f"{name}.waivers",
+                "sources": f"{name}.sources",
+                "suspensions": f"{name}.suspensions",
                 "state_partitions": 2,
                 "output_partitions": 2,
             },
