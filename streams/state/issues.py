@@ -184,6 +184,9 @@ class IssueKeeper:
             for tenant, entity in sorted(touched)
             for verdict in self.exports.judged(partition, tenant, entity, watermark_ms)
         ]
+        if told.judged_all:
+            unfounded = [(issue.tenant, issue.rule, issue.service) for issue in issues.values() if _follows(issue)]
+            verdicts += [(of, Outcome.PASS, 0) for of in unfounded if self.ledgers.unfounded(partition, of)]
         for of, outcome, event_ms in (*verdicts, *told.verdicts):
             if outcome in _UNDECIDED:
                 continue  # what is unknown neither opens an issue nor closes it
@@ -243,6 +246,11 @@ class IssueKeeper:
 
 
 _UNDECIDED = frozenset({Outcome.INCONCLUSIVE, Outcome.ERROR})
+
+
+def _follows(issue: Issue) -> bool:
+    """Tell whether an issue that is not closed follows a level."""
+    return issue.status != "closed" and LEVEL in issue.marks
 
 
 def _advances(issue: Issue) -> bool:

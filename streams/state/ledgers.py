@@ -79,6 +79,8 @@ class LedgerStep(NamedTuple):
     verdicts: list[Verdict]
     facts: list[MadeFact]
     """Facts for the evaluators, to be sent before the writes are stored."""
+    judged_all: bool
+    """Whether every state was judged: issues of which no state says anything can close."""
 
 
 def ledger_place(partition: int, kind: type[Entry], place: str, name: str) -> bytes:
@@ -127,13 +129,22 @@ class LedgerKeeper:
         self._partitions: dict[int, _Partition] = {}
         self._policy = Policy(version="none")
         self._engine = Engine((), Snapshot(self._policy))
+        self._judging: frozenset[str] = frozenset()
 
     def use(self, policy: Policy, rules: Iterable[Rule]) -> None:
         """Take a policy and its rules; every state is judged again with the next observation."""
         judged = [rule for rule in rules if rule.on not in STREAMS and rule.on is not ExportLedger]
         self._policy, self._engine = policy, Engine(judged, Snapshot(policy))
+        self._judging = frozenset(rule.id for rule in judged)
         for held in self._partitions.values():
             held.judge_all = True
+
+    def unfounded(self, partition: int, issue: IssueOf) -> bool:
+        """Tell whether an issue is one of a ledger's, and no state of the partition says anything against it any more.
+
+        A crash between two writes can leave such an issue open: its state is forgotten, and the issue was not closed yet.
+        """
+        return issue[1] in self._judging and issue not in self._partitions[partition].counts
 
     def states(self) -> Iterator[State[Any]]:
         """Iterate over all states."""
@@ -179,7 +190,7 @@ class LedgerKeeper:
             watermark_ms: event time that all known sources have reached.
         """
         held = self._partitions[partition]
-        done = LedgerStep({}, [], [])
+        done = LedgerStep({}, [], [], held.judge_all)
         changed: dict[bytes, State[Any] | None] = {}
         """State to what it was before."""
         entries: tuple[Any, ...] = observation.entries
