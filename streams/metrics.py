@@ -344,6 +344,12 @@ class StateMetrics(ProcessMetrics):
         self.oldest_case = Gauge(
             "compliance_oldest_open_case_timestamp_seconds", "When the oldest of them began", case, registry=registry
         )
+        self.next_deadline = Gauge(
+            "compliance_next_deadline_timestamp_seconds",
+            "When the next of them is due, or was",
+            case,
+            registry=registry,
+        )
         self.label_outputs = Counter(
             "compliance_label_outputs",
             "Outputs that must carry a label, by what the rule on it said; holds over restarts",

@@ -22,9 +22,10 @@ IN_A_ROW = 3
 """So many such inputs one after another."""
 IN_A_DAY = 5
 """So many on one legal day."""
-DAY_MS = 86_400_000
+KEPT_MS = 190 * 86_400_000
+"""How long a user's inputs and suspensions are kept after the last: as long as results are kept."""
 MAX_INPUTS = 200
-"""Latest inputs of a user that are kept; more than that in two days are suspended many times over."""
+"""Latest inputs of a user that are kept; more than that are suspended many times over."""
 
 
 class AbusiveInput(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -121,5 +122,9 @@ class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
         return Conclusion(msgspec.structs.replace(self, told=(*self.told, *fresh)), facts)
 
     def over_ms(self, policy: Policy) -> int:
-        """Return when neither the inputs nor a suspension can matter any more."""
-        return self.inputs[-1].at_ms + 2 * DAY_MS + policy.suspension_hours * 3_600_000
+        """Return when its results are kept no longer: an event that is read again must find the same suspension."""
+        return self.inputs[-1].at_ms + max(KEPT_MS, policy.suspension_hours * 3_600_000)
+
+    def retracted(self) -> tuple[Suspension, ...]:
+        """Return its suspensions: they name the user by a keyed hash, and are kept no longer than it."""
+        return tuple(Suspension(self.tenant, self.service, self.user, at, at) for at in self.told)

@@ -97,6 +97,10 @@ class State(msgspec.Struct, Generic[E], frozen=True, omit_defaults=True, kw_only
         del outcomes, at_ms, policy
         return Conclusion(self)
 
+    def retracted(self) -> Sequence[MadeFact]:
+        """Return the facts that are forgotten with it."""
+        return ()
+
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return the event time after `watermark_ms` at which it must be judged again although nothing arrives; None: never."""
         del watermark_ms, policy

@@ -22,7 +22,7 @@ from hegui.streams.errors import StateVersionError
 from hegui.streams.settings import Settings
 from hegui.streams.state.consumer import use_mended_transport
 from hegui.streams.state.issues import PROGRESS, IssueKeeper
-from hegui.streams.state.ledgers import MADE_FACTS, fact_name
+from hegui.streams.state.ledgers import MADE_FACTS
 from hegui.streams.topics import changelog_name
 
 log = structlog.get_logger()
@@ -163,9 +163,9 @@ def build_app(
             for key, value, headers in step.findings
         ]
         sent += [
-            await topic.send(key=fact.record_key(), value=msgspec.json.encode(fact), force=True)
-            for fact in step.facts
-            if (topic := fact_topics.get(fact_name(fact))) is not None
+            await topic.send(key=key, value=value, force=True)
+            for fact, key, value in step.facts
+            if (topic := fact_topics.get(fact)) is not None
         ]
         for acknowledgement in sent:
             await acknowledgement

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from hegui.rules.core import Outcome, Rule, Stage
-from hegui.rules.fact_tables import MadeFact
 from hegui.rules.findings import FINDING_TYPE, finding
 from hegui.rules.issues import LEVEL, Issue, Report, Timing, advance, issue_key, level, observe
 from hegui.rules.observations import Observation
@@ -21,7 +20,7 @@ from hegui.streams.metrics import StateMetrics, drop
 from hegui.streams.observations import partition_of
 from hegui.streams.state.exports import ExportKeeper, is_export_key
 from hegui.streams.state.issue_gauges import IssueGauges
-from hegui.streams.state.ledgers import LEDGER, LedgerKeeper
+from hegui.streams.state.ledgers import LEDGER, LedgerKeeper, fact_name
 
 PROGRESS = b"\x00progress/"
 """Prefix of the table key that holds a partition's progress; no issue key begins with a zero byte."""
@@ -55,8 +54,8 @@ class Step(msgspec.Struct):
     """Key, value, headers."""
     reports: list[Report]
     """The same, as reports."""
-    facts: list[MadeFact]
-    """Facts for the evaluators, to send first too."""
+    facts: list[tuple[str, bytes, bytes | None]]
+    """Facts for the evaluators, to send first too: fact table, key, value (None: to be removed)."""
     writes: dict[bytes, bytes | None]
     """Table key to value; None: remove it."""
 
@@ -211,7 +210,11 @@ class IssueKeeper:
         self._metrics.observations.inc()
         self._metrics.watermark.labels(str(partition)).set(watermark_ms / 1000)
         writes[PROGRESS + str(partition).encode()] = msgspec.json.encode(progress)
-        return Step([self._finding(report) for report in reports], reports, told.facts, writes)
+        facts: list[tuple[str, bytes, bytes | None]] = [
+            (fact_name(fact), fact.record_key(), msgspec.json.encode(fact)) for fact in told.facts
+        ]
+        facts += [(fact_name(fact), fact.record_key(), None) for fact in told.retracted]
+        return Step([self._finding(report) for report in reports], reports, facts, writes)
 
     def skip(self, partition: int, offset: int) -> Progress:
         """Pass over a record that is no observation; return the progress to store."""

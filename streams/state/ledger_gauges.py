@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from typing import Any
 
@@ -15,9 +16,32 @@ from hegui.rules.ledgers.deadlines import CaseState
 from hegui.rules.ledgers.form import State, label_of
 from hegui.rules.ledgers.sessions import SessionState
 from hegui.rules.ledgers.sources import SourceState
+from hegui.rules.policy import Policy
 from hegui.streams.metrics import StateMetrics, drop
 
 Labels = tuple[str, ...]
+
+
+class _Least:
+    """The least of many moments that come and go."""
+
+    def __init__(self) -> None:
+        self._moments: dict[bytes, int] = {}
+        self._heap: list[tuple[int, bytes]] = []
+
+    def set(self, key: bytes, at_ms: int | None) -> None:
+        """Put a moment in the place of the one under a key; None takes it away."""
+        if at_ms is None:
+            self._moments.pop(key, None)
+        elif self._moments.get(key) != at_ms:
+            self._moments[key] = at_ms
+            heapq.heappush(self._heap, (at_ms, key))
+
+    def least(self) -> int | None:
+        """Return the least, None when there is none."""
+        while self._heap and self._moments.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
 
 
 class LedgerGauges:
@@ -26,8 +50,12 @@ class LedgerGauges:
     def __init__(self, metrics: StateMetrics) -> None:
         self._metrics = metrics
         self._counts: Counter[tuple[str, Labels]] = Counter()
-        self._opened: dict[Labels, dict[bytes, int]] = {}
-        """Tenant, service and kind to the open cases and when each began."""
+        self.policy = Policy(version="none")
+        """Says when cases are due."""
+        self._begun: dict[Labels, _Least] = {}
+        """Tenant, service and kind to when the open cases began."""
+        self._due: dict[Labels, _Least] = {}
+        """The same to when they must be dealt with."""
         self._outputs: dict[Labels, int] = {}
         self._gauges: dict[str, Gauge] = {
             "states": metrics.ledger_states,
@@ -44,9 +72,10 @@ class LedgerGauges:
             if n:
                 drop(self._gauges[name], labels)
         self._counts.clear()
-        for labels in self._opened:
-            drop(self._metrics.oldest_case, labels)
-        self._opened.clear()
+        for gauge, moments in self._of_cases():
+            for labels in moments:
+                drop(gauge, labels)
+            moments.clear()
         for labels in self._outputs:
             drop(self._metrics.label_outputs, labels)
         self._outputs.clear()
@@ -59,7 +88,7 @@ class LedgerGauges:
                 self._count_kind(state, n)
         for state, present in ((before, False), (after, True)):
             if isinstance(state, CaseState):
-                self._case(key, state, present=present)
+                self._case(key, state, present=present and state.done_ms is None)
         if isinstance(after, CoverageState):
             self._cover(after)
         elif isinstance(before, CoverageState) and after is None:
@@ -96,17 +125,21 @@ class LedgerGauges:
             del self._counts[name, labels]
             drop(self._gauges[name], labels)
 
+    def _of_cases(self) -> tuple[tuple[Gauge, dict[Labels, _Least]], ...]:
+        return ((self._metrics.oldest_case, self._begun), (self._metrics.next_deadline, self._due))
+
     def _case(self, key: bytes, state: CaseState, *, present: bool) -> None:
         labels = (state.tenant, state.service, state.kind)
-        opened = self._opened.setdefault(labels, {})
-        opened.pop(key, None)
-        if present and state.done_ms is None:
-            opened[key] = state.opened_ms
-        if opened:
-            self._metrics.oldest_case.labels(*labels).set(min(opened.values()) / 1000)
-        else:
-            del self._opened[labels]
-            drop(self._metrics.oldest_case, labels)
+        hours = self.policy.hours_for(state.kind, state.tenant, state.service)
+        due_ms = None if hours is None else state.opened_ms + hours * 3_600_000
+        for (gauge, moments), at_ms in zip(self._of_cases(), (state.opened_ms, due_ms), strict=True):
+            held = moments.setdefault(labels, _Least())
+            held.set(key, at_ms if present else None)
+            least = held.least()
+            if least is None:
+                drop(gauge, labels)
+            else:
+                gauge.labels(*labels).set(least / 1000)
 
     def _cover(self, state: CoverageState) -> None:
         for outcome, n in totals(state.marks).items():

@@ -79,6 +79,8 @@ class LedgerStep(NamedTuple):
     verdicts: list[Verdict]
     facts: list[MadeFact]
     """Facts for the evaluators, to be sent before the writes are stored."""
+    retracted: list[MadeFact]
+    """Facts to be removed from their topics."""
     judged_all: bool
     """Whether every state was judged: issues of which no state says anything can close."""
 
@@ -136,6 +138,7 @@ class LedgerKeeper:
         judged = [rule for rule in rules if rule.on not in STREAMS and rule.on is not ExportLedger]
         self._policy, self._engine = policy, Engine(judged, Snapshot(policy))
         self._judging = frozenset(rule.id for rule in judged)
+        self._gauges.policy = policy
         for held in self._partitions.values():
             held.judge_all = True
 
@@ -190,7 +193,7 @@ class LedgerKeeper:
             watermark_ms: event time that all known sources have reached.
         """
         held = self._partitions[partition]
-        done = LedgerStep({}, [], [], held.judge_all)
+        done = LedgerStep({}, [], [], [], held.judge_all)
         changed: dict[bytes, State[Any] | None] = {}
         """State to what it was before."""
         entries: tuple[Any, ...] = observation.entries
@@ -257,6 +260,7 @@ class LedgerKeeper:
         if after is None:
             del held.states[key]
             done.writes[key] = None
+            done.retracted.extend(state.retracted())
         else:
             held.states[key] = after
             if after is not before:

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hegui.rules.ledgers.abuse import DAY_MS, MAX_INPUTS, AbusiveInput, AbusiveInputs, suspensions
+from hegui.rules.ledgers.abuse import KEPT_MS, MAX_INPUTS, AbusiveInput, AbusiveInputs, suspensions
 from hegui.rules.policy import Policy
 from tests.rules.ledgers.telling import POLICY, At, told
 
 DAY_START_MS = round(datetime.fromisoformat("2026-11-25T00:00:00+08:00").timestamp() * 1000)
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 def inputs(*given_: tuple[int, int]) -> tuple[AbusiveInput, ...]:
@@ -83,7 +84,10 @@ def test_the_order_in_which_inputs_are_told_does_not_matter() -> None:
 
 
 def test_it_is_forgotten_when_neither_input_nor_suspension_can_matter() -> None:
-    assert told(entry((0, 1))).over_ms(POLICY) == DAY_START_MS + 2 * DAY_MS + 24 * HOUR_MS
+    state = told(entry((0, 1), (1, 2), (2, 3))).conclude({}, 0, POLICY).state
+    assert state.over_ms(POLICY) == DAY_START_MS + 2 + KEPT_MS
+    (gone,) = state.retracted()
+    assert gone.record_key() == f"default|svc|{state.user}|{DAY_START_MS + 2}".encode()
 
 
 @given(st.lists(st.tuples(st.integers(0, 3 * DAY_MS), st.integers(-1, 50)), max_size=400))

@@ -11,6 +11,7 @@ from hegui.rules.blocks import totals
 from hegui.rules.core import Outcome
 from hegui.rules.engine import rule_set_hash
 from hegui.rules.evidence import reference
+from hegui.rules.fact_tables import CondemnedSource, Suspension
 from hegui.rules.issues import Timing
 from hegui.rules.ledgers.abuse import AbusiveInput, AbusiveInputs
 from hegui.rules.ledgers.corpora import CorpusSum
@@ -36,6 +37,7 @@ PARTITIONS = 4
 NOW_MS = 1_795_140_000_000
 HOUR_MS = 3_600_000
 SOURCE = reference("mirror-1")
+KINDS_OF_FACTS = {"sources": CondemnedSource, "suspensions": Suspension}
 
 
 class Ledgers:
@@ -46,7 +48,7 @@ class Ledgers:
         self.keeper = IssueKeeper(PARTITIONS, Timing(quiet_ms=10**12, update_ms=0), self.metrics, version="0")
         self.keeper.use(policy, BOOK, BOOK, rule_set_hash(BOOK))
         self.table = {} if table is None else table
-        self.facts = []
+        self.facts, self.retracted = [], []
         self.offset = 0
         self.keeper.load(self.table, owned)
 
@@ -67,7 +69,10 @@ class Ledgers:
                 self.table.pop(key, None)
             else:
                 self.table[key] = value
-        self.facts += step.facts
+        self.facts += [
+            msgspec.json.decode(value, type=KINDS_OF_FACTS[fact]) for fact, _, value in step.facts if value is not None
+        ]
+        self.retracted += [key for _, key, value in step.facts if value is None]
         return [msgspec.json.decode(value) for _, value, _ in step.findings]
 
     def tick(self, watermark_ms=NOW_MS):
@@ -164,12 +169,12 @@ def test_open_deadlines_show_with_the_oldest_and_vanish_when_dealt_with():
     ledgers.tell(complaint("a"), complaint("b", opened_ms=NOW_MS - 7000))
     assert ledgers.gauge("open_cases", **labels) == 2
     assert ledgers.gauge("oldest_open_case_timestamp_seconds", **labels) == (NOW_MS - 7000) / 1000
+    assert ledgers.gauge("next_deadline_timestamp_seconds", **labels) == (NOW_MS - 7000) / 1000 + HOURS * 3600
     ledgers.tell(complaint("b", revision=1, opened_ms=NOW_MS - 7000, done_ms=NOW_MS))
     assert ledgers.gauge("oldest_open_case_timestamp_seconds", **labels) == NOW_MS / 1000
     ledgers.tell(complaint("a", revision=1, done_ms=NOW_MS))
-    assert (
-        ledgers.gauge("open_cases", **labels) is ledgers.gauge("oldest_open_case_timestamp_seconds", **labels) is None
-    )
+    for name in ("open_cases", "oldest_open_case_timestamp_seconds", "next_deadline_timestamp_seconds"):
+        assert ledgers.gauge(name, **labels) is None
 
 
 def test_the_slowest_source_holds_the_clock():
@@ -244,6 +249,9 @@ def test_a_suspension_is_a_fact_with_its_interval():
     ledgers.tell(AbusiveInputs(tenant="default", service="chat-assistant", user="k1:" + "a" * 64, inputs=inputs))
     (fact,) = ledgers.facts
     assert (fact.from_ms, fact.to_ms) == (NOW_MS + 2, NOW_MS + 2 + 24 * HOUR_MS)
+    ledgers.tick(NOW_MS + 2 + KEPT_MS)
+    assert ledgers.retracted == [fact.record_key()]
+    assert ledgers.states() == 0
     assert "a" * 64 not in str([s for family in ledgers.metrics.registry.collect() for s in family.samples])
 
 
@@ -463,4 +471,5 @@ def test_whatever_dies_every_ledger_equals_the_reference(kinds, schedule):
     }
     assert {one for one in failing if one[0][:3] != "LOC"} == says
     condemned = {state.source for state in world.keeper.ledgers.states() if getattr(state, "condemned_at_ms", None)}
-    assert {fact.source for fact in world.facts if hasattr(fact, "source")} >= condemned
+    told = {msgspec.json.decode(value)["source"] for fact, _, value in world.facts if fact == "sources"}
+    assert told >= condemned
