@@ -170,6 +170,7 @@ def test_open_deadlines_show_with_the_oldest_and_vanish_when_dealt_with():
     assert ledgers.gauge("open_cases", **labels) == 2
     assert ledgers.gauge("oldest_open_case_timestamp_seconds", **labels) == (NOW_MS - 7000) / 1000
     assert ledgers.gauge("next_deadline_timestamp_seconds", **labels) == (NOW_MS - 7000) / 1000 + HOURS * 3600
+    assert ledgers.gauge("next_deadline_timestamp_seconds", **labels) == (NOW_MS - 7000) / 1000 + HOURS * 3600
     ledgers.tell(complaint("b", revision=1, opened_ms=NOW_MS - 7000, done_ms=NOW_MS))
     assert ledgers.gauge("oldest_open_case_timestamp_seconds", **labels) == NOW_MS / 1000
     ledgers.tell(complaint("a", revision=1, done_ms=NOW_MS))
