@@ -23,6 +23,7 @@ def command() -> None:
 def show(config_file: Path | None, everything: bool) -> None:
     """Print ledgers and open issues."""
     from hegui.rules.law import SHANGHAI
+    from hegui.streams.commands.pace import pace
     from hegui.streams.state.contents import IssueContent, LedgerContent, ProgressContent, contents, read_table
 
     def moment(at_ms: int) -> str:
@@ -37,6 +38,8 @@ def show(config_file: Path | None, everything: bool) -> None:
             f"  {ledger.year}  {ledger.tenant}/{ledger.entity} (controller {ledger.controller})  "
             f"ordinary {ledger.ordinary:,}  sensitive {ledger.sensitive:,}  last export {moment(ledger.last_export_ms)}"
         )
+        for sentence in pace(ledger):
+            click.echo(f"        {sentence}")
         for problem, n in sorted(ledger.uncounted.items()):
             click.echo(f"        not counted: {n:,} export{'' if n == 1 else 's'}, {problem}")
     click.echo(f"{len(issues)} issue{'' if len(issues) == 1 else 's'}{'' if everything else ' not closed'}")

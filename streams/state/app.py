@@ -154,7 +154,10 @@ def build_app(
         for acknowledgement in sent:
             await acknowledgement
         for key, value in step.writes.items():
-            table[key] = value
+            if value is None:
+                table.pop(key, None)
+            else:
+                table[key] = value
         keeper.sent(step.reports)
 
     @app.agent(observations, concurrency=1, name="issues")  # type: ignore[untyped-decorator]

@@ -18,7 +18,8 @@ from hegui.rules.policy import Policy
 from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics, drop
 from hegui.streams.observations import partition_of
-from hegui.streams.state.exports import ExportKeeper, is_export_key
+from hegui.streams.state.export_table import is_export_key
+from hegui.streams.state.exports import ExportKeeper
 
 PROGRESS = b"\x00progress/"
 """Prefix of the table key that holds a partition's progress; no issue key begins with a zero byte."""
@@ -52,8 +53,8 @@ class Step(msgspec.Struct):
     """Key, value, headers."""
     reports: list[Report]
     """The same, as reports."""
-    writes: dict[bytes, bytes]
-    """Table key to value."""
+    writes: dict[bytes, bytes | None]
+    """Table key to value; None deletes."""
 
 
 class IssueKeeper:
@@ -104,7 +105,7 @@ class IssueKeeper:
                 if issue.version > VERSION:
                     raise StateVersionError(f"an issue has version {issue.version}; run a newer hegui")
                 self.issues[partition][issue.key] = issue
-        self.exports.load(table, owned)
+        self.exports.load(table, {partition: held.watermark_ms for partition, held in self.progress.items()})
         for issue in self.open():
             self._expose(issue)
 
@@ -160,7 +161,7 @@ class IssueKeeper:
             reports += made
             if after is not None and after is not before:
                 issues[key] = changed[key] = after
-        counted, touched = self.exports.count(partition, offset, observation)
+        counted, touched = self.exports.count(partition, offset, observation, min(watermark_ms, at_ms))
         for tenant, entity in sorted(touched):
             for verdict in self.exports.judged(partition, tenant, entity, watermark_ms):
                 if verdict.outcome in _UNDECIDED:

@@ -18,6 +18,7 @@ from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.issues import IssueKeeper
 from tests.data.make import START_MS
 from tests.streams.example import KINDS, POLICY, RULES, TOPIC, engine, envelope, evaluator, records, reference
+from tests.streams.state.export_ledgers import write
 
 BLOCK = 8
 STATE_PARTITIONS = 4
@@ -109,7 +110,7 @@ class World:
             if kind == "finding":
                 self.findings.append(msgspec.json.decode(what[1]))
             else:
-                self.tables[partition][what[0]] = what[1]
+                write(self.tables[partition], *what)
         if survives is not None:
             self.start_keeper()
             return
