@@ -3,17 +3,23 @@
 import os
 import subprocess
 import sys
+from datetime import datetime
+from itertools import count
 
 import msgspec
 import pytest
 
+from hegui.rules.exports import DAY_MS
 from hegui.streams.settings import load_settings
 from hegui.streams.simulation import person
+from hegui.streams.state.export_table import ACCOUNT, PERSON
 from hegui.streams.topics import create_topics
 from tests.broker.exports import ANY_TIME, exports
-from tests.broker.harness import Deployment, deployment
+from tests.broker.harness import Deployment, deployment, ledger_differences
 from tests.broker.kills import kill_round
 from tests.broker.processes import Daemon, dice, now_ms, toml, until
+from tests.broker.reference import Reference
+from tests.broker.topics import EXAMPLE_POLICY
 
 pytestmark = pytest.mark.broker
 
@@ -96,6 +102,53 @@ async def test_reading_the_whole_input_again_changes_no_ledger(kafka):
         await made.issues_settled()
         assert await made.ledgers() == before
         assert await made.ledger_faults() == []
+
+
+def years_kept(made: Deployment, years: int) -> None:
+    """Let the policy keep so many legal years, and know a key of 2022."""
+    text = EXAMPLE_POLICY.read_text("utf-8")
+    key = '  - { controller: example-group, year: 2022, key_id: "1" }'
+    assert "\nperson_keys:\n" in text
+    text = text.replace("\nperson_keys:\n", f"\nperson_keys:\n{key}\n")
+    made.policy_path.write_text(f"{text}\nexport_years_kept: {years}\n", "utf-8")
+
+
+async def test_a_past_year_is_forgotten_in_portions_over_kill_9(kafka):
+    first_day = round(datetime.fromisoformat("2022-03-01T00:00:00+08:00").timestamp() * 1000)
+    async with deployment(kafka.bootstrap, evaluator=ANY_TIME) as made:
+        years_kept(made, 9)
+        made.reference = Reference(made.settings, made.optouts)
+        await made.daemon("evaluator").start()
+        state = await made.daemon("state").start()
+        days = count()
+        events = exports(lambda: first_day + next(days) % 200 * DAY_MS, seed=8)
+        await made.send(next(events) for _ in range(1500))
+        assert await settled(made) == []
+        old = {account for account in made.reference.ledgers if account.year in {2021, 2022}}
+        entries = len(await made.table())
+        assert old and entries > 500
+        years_kept(made, 4)
+        await until(lambda: "export_years_forgotten" in state.log, "the year forgotten")
+        state.kill()
+        kept = {account: ledger for account, ledger in made.reference.ledgers.items() if account not in old}
+        assert {account.year for account in kept} >= {2025, 2026, 2027}
+        left = len(await made.table())
+        await state.start()
+
+        async def gone() -> bool:
+            table = await made.table()
+            return await made.ledgers() == kept and not any(orphan(key, table) for key in table)
+
+        await until(gone, "entries of the year deleted")
+        assert not ledger_differences("ledger", await made.ledgers(), kept)
+        print(f"{entries} entries, {left} when the process was killed, {len(await made.table())} at the end")
+        shown = {labels["year"] for labels, _ in (await state.metrics()).all("compliance_export_subjects")}
+        assert shown == {str(account.year) for account in kept}
+
+
+def orphan(key: bytes, table: dict[bytes, bytes]) -> bool:
+    """Whether an entry of persons has lost its account."""
+    return key.startswith(PERSON) and ACCOUNT + key[2:20] not in table
 
 
 async def test_no_person_leaves_the_ledger(kafka):
