@@ -50,11 +50,14 @@ class AccountState(msgspec.Struct, frozen=True):
 
 UNKNOWN_DAY = 0
 """Legal day of persons stored before days were: they count in the year and in no pace."""
+LAST_DAY = 0xFFFF
+"""Latest legal day that is told apart (in 2149): two bytes in the table."""
 
 
 def day_of(sum_: ExportSum) -> int:
-    """Return the legal day on which the persons of a sum were exported."""
-    return sum_.day if sum_.day is not None else legal_day(sum_.last_ms)
+    """Return the legal day on which the persons of a sum were exported, from 1 to `LAST_DAY`."""
+    day = sum_.day if sum_.day is not None else legal_day(sum_.last_ms)
+    return min(max(day, UNKNOWN_DAY + 1), LAST_DAY)
 
 
 class Persons:

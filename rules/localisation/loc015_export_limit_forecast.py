@@ -4,7 +4,7 @@ from hegui.rules import law
 from hegui.rules.cases import holding
 from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.evidence import Code
-from hegui.rules.exports import DAY_MS, PACE_DAYS, ExportLedger, days_until, year_end_ms
+from hegui.rules.exports import DAY_MS, PACE_DAYS, UNKNOWN_YEAR, ExportLedger, days_until, year_end_ms
 from hegui.rules.facts import Facts
 from hegui.rules.localisation.export_limits import (
     CONTRACT_FROM,
@@ -53,6 +53,7 @@ _LAST_WEEK: dict[str, object] = {"ordinary": 90_000, "new_ordinary_7_days": 10_0
         passes("a policy that looks less far ahead", given={"export_forecast_days": 28}, **_SOON),
         passes("the year ends before", at="2026-12-25T00:00:01+08:00", **_LAST_WEEK),
         passes("the year is over", at="2027-01-01T00:00:00+08:00", **_LAST_WEEK),
+        passes("the year is over, and some could not be counted", at="2027-01-01T00:00:00+08:00", uncounted=1),
         passes("nobody new", ordinary=99_999),
         passes("a hundred thousand soon, contract", given=_CONTRACT, **_SOON),
         passes(
@@ -64,6 +65,8 @@ _LAST_WEEK: dict[str, object] = {"ordinary": 90_000, "new_ordinary_7_days": 10_0
         skips("over the limit, sensitive", sensitive=10_000, new_sensitive_7_days=9_000),
         skips("before the law", at="2024-03-21T23:59:59+08:00", year=2024, **_SOON),
         unclear("some exports could not be counted", ordinary=40_000, uncounted=1),
+        unclear("some could not be counted, the last second", at="2026-12-31T23:59:59+08:00", uncounted=1),
+        unclear("exports whose time cannot be trusted", year=0, ordinary=0, uncounted=1),
         unclear("an entity that is not in the policy", entity="other", **_SOON),
     ),
 )
@@ -104,6 +107,7 @@ def export_limit_forecast(ledger: ExportLedger, facts: Facts) -> Result:
                 days=days_until(limit, count, pace),
                 new_in_7_days=pace,
             )
-    if ledger.uncounted:
+    over = ledger.year != UNKNOWN_YEAR and facts.at_ms >= year_end_ms(ledger.year)
+    if ledger.uncounted and not over:
         return inconclusive("the persons of exports that could not be counted")
     return PASS

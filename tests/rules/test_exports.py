@@ -251,6 +251,13 @@ def test_a_sum_without_day_is_of_the_day_of_its_last_export() -> None:
     assert found.ordinary.by_day == {day("2026-08-01"): 0, day("2026-07-30"): 1}
 
 
+@pytest.mark.parametrize(("on", "counted_on"), [(-1, 1), (0, 1), (1, 1), (65_535, 65_535), (65_536, 65_535)])
+def test_a_day_that_no_table_key_can_name_is_the_nearest_that_one_can(on: int, counted_on: int) -> None:
+    found = account()
+    found.step(observation(1), ExportSum(ACCOUNT, 1, persons(1), day=on))
+    assert found.ordinary.by_day == {counted_on: 1}
+
+
 TOLD = st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 30), st.integers(20_000, 20_012))
 
 
