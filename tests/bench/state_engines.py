@@ -33,7 +33,7 @@ from tests.servers.ports import free_port
 from tests.servers.spawn import spawn
 
 _POLL_S = 0.05
-_DEADLINE_S = 600.0
+_DEADLINE_S = 1800.0
 _SETTINGS = """
 policy_file = "{policy}"
 [kafka]

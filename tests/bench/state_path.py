@@ -41,7 +41,7 @@ async def measure(
                     flush=True,
                 )
     recovered: list[Recovered] = []
-    for number in range(options.rounds):
+    for number in range(options.recoveries):
         for table in TABLES:
             one = await recover(bootstrap, folder, table, options.keys)
             recovered.append(one)
@@ -56,13 +56,14 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=300_000, help="events of a run")
     parser.add_argument("--share", type=float, default=0.1, help="share of events that are exports of a person")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--recoveries", type=int, default=2, help="rounds of the recovery")
     parser.add_argument("--keys", type=int, default=1_000_000, help="persons in the table that is recovered")
     parser.add_argument(
         "--quick", action="store_true", help="60,000 events, one round, 100,000 persons; writes nothing"
     )
     options = parser.parse_args()
     if options.quick:
-        options.events, options.rounds, options.keys = 60_000, 1, 100_000
+        options.events, options.rounds, options.recoveries, options.keys = 60_000, 1, 1, 100_000
     with tempfile.TemporaryDirectory(prefix="hegui-bench-") as folder, KafkaServer() as kafka:
         try:
             runs, recovered, traffic = asyncio.run(measure(options, Path(folder), kafka.bootstrap))
