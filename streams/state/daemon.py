@@ -127,7 +127,7 @@ async def _start(app: Any, progress: Progress) -> None:
 
 def _read_back(app: Any) -> int:
     """Return how far the changelog was read: it moves only while Faust recovers a table."""
-    return sum(app.tables.recovery.active_offsets.values())
+    return sum(offset or 0 for offset in app.tables.recovery.active_offsets.values())
 
 
 async def _until_stopped(

@@ -16,7 +16,7 @@ class Faust:
     """Reads a changelog back, `step` entries at a time, a minute each."""
 
     def __init__(self, clock, step):
-        self.offsets = Counter()
+        self.offsets = Counter({("changelog", 1): None})  # as Faust has it where nothing is known yet
         self.tables = SimpleNamespace(recovery=SimpleNamespace(active_offsets=self.offsets))
         self.clock, self.step = clock, step
         self.stalled = []
