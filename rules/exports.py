@@ -36,6 +36,10 @@ PROBLEMS: tuple[Problem, ...] = get_args(Problem)
 UNKNOWN_YEAR = 0
 """Legal year of exports whose time cannot be trusted."""
 
+DAY_MS = 86_400_000
+PACE_DAYS = 7
+"""Over how many legal days the pace is taken: a week, since weekdays and weekends differ."""
+
 
 class Account(msgspec.Struct, frozen=True, array_like=True):
     """Whose ledger: one entity in one legal year. The controller decides where it is kept, so that all its entities are in one place."""
@@ -58,6 +62,8 @@ class Exported(msgspec.Struct, frozen=True):
     persons: tuple[str, ...]
     """Keyed hashes: 64 hex digits each, without the key id."""
     problem: Problem | None
+    day: int
+    """Legal day of the export, as `legal_day` counts."""
 
 
 class ExportLedger(msgspec.Struct, frozen=True):
@@ -81,6 +87,10 @@ class ExportLedger(msgspec.Struct, frozen=True):
     """As `controller_ordinary`, for sensitive information."""
     controller_entities: int
     """Entities of the controller that exported in the year."""
+    new_ordinary_7_days: int = 0
+    """Of `ordinary`, those whose first export lies in the legal day as of which the ledger is judged, or in the six before."""
+    new_sensitive_7_days: int = 0
+    """As `new_ordinary_7_days`, for sensitive information."""
 
     @property
     def service(self) -> str:
@@ -96,6 +106,34 @@ def account_key(account: Account) -> str:
 def legal_year(at_ms: int) -> int:
     """Return the legal year of a time (epoch milliseconds), Asia/Shanghai."""
     return datetime.fromtimestamp(at_ms / 1000, SHANGHAI).year
+
+
+_UTC_OFFSET_MS = round(SHANGHAI.utcoffset(None).total_seconds() * 1000)
+
+
+def legal_day(at_ms: int) -> int:
+    """Return the legal day of a time (epoch milliseconds): days since 1970-01-01, Asia/Shanghai."""
+    return (at_ms + _UTC_OFFSET_MS) // DAY_MS
+
+
+def year_end_ms(year: int) -> int:
+    """Return the first moment after a legal year, epoch milliseconds."""
+    return round(datetime(year + 1, 1, 1, tzinfo=SHANGHAI).timestamp() * 1000)
+
+
+def days_until(limit: int, count: int, new: int) -> int | None:
+    """Return in how many days, rounded up, a count reaches a limit when `new` came in `PACE_DAYS`; None when nobody came."""
+    return -((count - limit) * PACE_DAYS // new) if new else None
+
+
+def first_year_kept(at_ms: int, years: int) -> int:
+    """Return the earliest legal year whose ledgers are kept at a time (epoch milliseconds), of so many years with the running one."""
+    return legal_year(at_ms) - years + 1
+
+
+def year_to_keep(account: Account, last_ms: int) -> int:
+    """Return the legal year by whose age an account is kept: its own; without one, that of its last export (epoch milliseconds)."""
+    return account.year if account.year != UNKNOWN_YEAR else legal_year(last_ms)
 
 
 def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | None:
@@ -134,7 +172,7 @@ def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | 
     elif not trusted:
         problem = "time_not_trusted"
     hashes = () if problem is not None else tuple(person[-64:] for person in persons)
-    return Exported(account, bool(event.sensitive_personal_information), hashes, problem)
+    return Exported(account, bool(event.sensitive_personal_information), hashes, problem, legal_day(facts.at_ms))
 
 
 def _problem(event: GenerationEvent, persons: tuple[str, ...], key_id: str | None) -> Problem | None:

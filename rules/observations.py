@@ -64,6 +64,8 @@ class ExportSum(msgspec.Struct, frozen=True, omit_defaults=True):
     """Persons whose information was sensitive, since the last record."""
     uncounted: dict[str, int] = {}
     """Problem to exports of the block so far that could not be counted by person."""
+    day: int | None = None
+    """Legal day on which these persons were exported (`rules.exports.legal_day`); absent: that of `last_ms`."""
 
 
 AnyEntry = (

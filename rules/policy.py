@@ -108,6 +108,10 @@ class Policy(Part, frozen=True):
     """How long a user must stay suspended after abusive inputs (the standard gives no number)."""
     label_index_days: Annotated[int, Meta(ge=1)] = 30
     """How long a labelled output stays in the label index."""
+    export_forecast_days: Annotated[int, Meta(ge=1, le=366)] = 30
+    """A limit of exports that is reached within so many days at the present pace is told (a contract or an assessment takes weeks)."""
+    export_years_kept: Annotated[int, Meta(ge=2, le=100)] = 4
+    """Legal years whose export ledgers are kept, the running one among them: records of processing are kept three years (PIPL art. 56). What is forgotten does not come back."""
     training_switch_clicks: Annotated[int, Meta(ge=1)] = 4
     """Most clicks to the switch that turns training on inputs off."""
     max_waiver_days: Annotated[int, Meta(ge=1, le=366)] = 366

@@ -298,6 +298,17 @@ class StateMetrics(ProcessMetrics):
             ["tenant", "entity", "year", "kind"],
             registry=registry,
         )
+        self.export_new_subjects = Gauge(
+            "compliance_export_new_subjects",
+            "Of the persons of the legal year, those who came in the last seven legal days",
+            ["tenant", "entity", "year", "kind"],
+            registry=registry,
+        )
+        self.exports_forgotten = Counter(
+            "compliance_exports_forgotten",
+            "Sums of exports left out, because ledgers of their legal year are not kept any more",
+            registry=registry,
+        )
         self.export_uncounted = Gauge(
             "compliance_export_uncounted_events",
             "Exports of the legal year whose persons could not be counted, by reason",

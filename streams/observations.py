@@ -78,8 +78,8 @@ class _Exports:
 
     def __init__(self) -> None:
         self.last_ms = 0
-        self.ordinary: dict[str, None] = {}  # since the last record, in the order of the events
-        self.sensitive: dict[str, None] = {}
+        self.ordinary: dict[str, int] = {}  # person to earliest legal day, since the last record
+        self.sensitive: dict[str, int] = {}
         self.uncounted: dict[str, int] = {}
         self.changed = False
 
@@ -142,20 +142,24 @@ class Source:
             found.uncounted[export.problem] = found.uncounted.get(export.problem, 0) + 1
         persons = found.sensitive if export.sensitive else found.ordinary
         for person in export.persons:
-            persons[person] = None
+            persons[person] = min(export.day, persons.get(person, export.day))
 
     def take_exports(self) -> Iterator[ExportSum]:
-        """Yield what exports added since the last call, at most `MAX_PERSONS` persons at a time."""
+        """Yield what exports added since the last call, at most `MAX_PERSONS` persons of one legal day at a time."""
         for account, found in self._exports.items():
             if not found.changed:
                 continue
             found.changed = False
             uncounted = dict(found.uncounted)
-            persons = [(False, person) for person in found.ordinary] + [(True, person) for person in found.sensitive]
+            by_day: dict[int | None, list[tuple[bool, str]]] = {}
+            for sensitive, persons in ((False, found.ordinary), (True, found.sensitive)):
+                for person, day in persons.items():
+                    by_day.setdefault(day, []).append((sensitive, person))
             found.ordinary, found.sensitive = {}, {}
-            for part in batched(persons, MAX_PERSONS) if persons else [()]:
-                ordinary = tuple(person for sensitive, person in part if not sensitive)
-                yield ExportSum(account, found.last_ms, ordinary, tuple(p for s, p in part if s), uncounted)
+            for of_day, told in (by_day or {None: []}).items():
+                for part in batched(told, MAX_PERSONS) if told else [()]:
+                    ordinary = tuple(person for sensitive, person in part if not sensitive)
+                    yield ExportSum(account, found.last_ms, ordinary, tuple(p for s, p in part if s), uncounted, of_day)
 
     def corrected(self, key: Key, uid: str) -> None:
         """Note that a higher revision of an event no longer fails."""

@@ -21,6 +21,7 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Closed issues and progress too.")
 def show(config_file: Path | None, everything: bool) -> None:
     """Print ledgers and open issues."""
+    from hegui.streams.commands.pace import pace
     from hegui.streams.state.contents import IssueContent, LedgerContent, ProgressContent, contents, read_table
     from hegui.streams.state.ledger_text import ledger_lines, moment
 
@@ -33,6 +34,8 @@ def show(config_file: Path | None, everything: bool) -> None:
             f"  {ledger.year}  {ledger.tenant}/{ledger.entity} (controller {ledger.controller})  "
             f"ordinary {ledger.ordinary:,}  sensitive {ledger.sensitive:,}  last export {moment(ledger.last_export_ms)}"
         )
+        for sentence in pace(ledger):
+            click.echo(f"        {sentence}")
         for problem, n in sorted(ledger.uncounted.items()):
             click.echo(f"        not counted: {n:,} export{'' if n == 1 else 's'}, {problem}")
     for line in ledger_lines(found):

@@ -92,6 +92,9 @@ def build_app(
         broker_request_timeout=max(30.0, session + 5),
         broker_rebalance_timeout=60.0,
         broker_max_poll_records=500,
+        # While a fetch is read, Faust's consumer asks for the partitions that have nothing, and waits 1.5 s for them before it asks
+        # for more: with 1 MiB a fetch that is most of the time in which a table is read back.
+        consumer_max_fetch_size=16 * 1024 * 1024,
         broker_max_poll_interval=300.0,
         broker_commit_interval=1.0,
         broker_commit_every=1000,

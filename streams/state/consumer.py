@@ -1,4 +1,4 @@
-"""Kafka consumer and producer for the state agents: Faust's own, with three holes closed.
+"""Kafka consumer and producer for the state agents: Faust's own, with four holes closed.
 
 Faust 0.15.3 loses events around table recovery and around commits (streams/adr/0005-faust-table-recovery.md tells
 how to see each hole, and what to delete here once Faust closes it):
@@ -10,11 +10,14 @@ how to see each hole, and what to delete here once Faust closes it):
    Faust fetched and dropped while the partition was paused are then never read again.
 3. A commit waits only for those changelog writes that have left Faust's buffer, gives up on that buffer after 0.1 s
    without progress, and ignores writes that failed: the offset can outlive the state it stands for.
+4. Recovery seeks the changelog while a fetch from before the rebalance may still be in flight. When that one is answered after
+   the seek, its records are dropped, the position stands behind them, and recovery waits for them for ever.
 
 Measured on Apache Kafka 4.3.1 with ``kill -9`` in mid-stream: see the ADR.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import faust
@@ -22,9 +25,29 @@ from faust.exceptions import ProducerSendError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, FutureMessage
 
+_FETCH_S = 5.0
+"""How long to wait for a fetch. Faust asks for one second; an answer that is later than this finds a watchdog (`streams.watchdog`)."""
+
 
 class Consumer(driver.Consumer):  # type: ignore[misc]  # Faust's classes are untyped for us
-    """Seeks to the committed offsets only while nothing is being delivered."""
+    """Seeks only while nothing is being delivered, and nothing that was asked for before is still to come."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_flight: set[asyncio.Future[Any]] = set()
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
+        """Fetch, and remember it until it is answered: the consumer's thread goes on with it when the caller is cancelled."""
+        fetch = asyncio.ensure_future(super()._getmany(active_partitions, timeout))
+        self._in_flight.add(fetch)
+        fetch.add_done_callback(self._in_flight.discard)
+        return await asyncio.shield(fetch)
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek once the last fetch is answered (hole 4). While the flow is stopped none begins, and none takes more than a second."""
+        if self._in_flight and not self.flow_active:
+            await asyncio.wait(self._in_flight, timeout=_FETCH_S)
+        await super().seek_wait(partitions)
 
     async def perform_seek(self) -> None:
         """Stop the flow, then seek every source partition to where the group stands.

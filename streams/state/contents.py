@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 
-from hegui.rules.export_accounts import AccountState
-from hegui.rules.exports import Account
+from hegui.rules.export_accounts import ExportAccount
+from hegui.rules.exports import legal_day
 from hegui.rules.issues import Issue, Status
 from hegui.rules.ledgers.form import State
 from hegui.streams.broker import reader, start_with_retry
 from hegui.streams.errors import TopicError
 from hegui.streams.settings import Settings
-from hegui.streams.state.exports import ACCOUNT, PERSON, PERSON_BYTES, is_export_key
+from hegui.streams.state.export_table import is_export_key, read_accounts
 from hegui.streams.state.issues import PROGRESS, Progress
 from hegui.streams.state.ledger_contents import StateContent, state_contents
 from hegui.streams.state.ledgers import LEDGER, read_state
@@ -42,6 +42,12 @@ class LedgerContent(msgspec.Struct, frozen=True, tag="export_ledger", tag_field=
     """Problem to exports that could not be counted by person."""
     last_export_ms: int
     """Event time of the last export, epoch milliseconds."""
+    as_of_ms: int
+    """Event time of the pace, epoch milliseconds: the last export, or how far the events have come since."""
+    new_ordinary_7_days: int
+    """Of `ordinary`, those who came in the last seven legal days."""
+    new_sensitive_7_days: int
+    """Of `sensitive`, those who came in the last seven legal days."""
 
 
 class IssueContent(msgspec.Struct, frozen=True, tag="issue", tag_field="kind"):
@@ -84,28 +90,26 @@ Content = LedgerContent | StateContent | IssueContent | ProgressContent
 
 
 def contents(table: Mapping[bytes, bytes]) -> list[Content]:
-    """Return what a table holds: ledgers of exports, other ledgers, then issues, then progress, each in the order of its names."""
-    persons: dict[tuple[bytes, bytes], int] = {}
-    states: dict[bytes, AccountState] = {}
+    """Return what a table holds: ledgers of exports, other ledgers, then issues, then progress, each in the order of its names.
+
+    Raises:
+        StateVersionError: a state was written by a newer version.
+    """
     kept: list[State[Any]] = []
     issues: list[IssueContent] = []
     progress: list[ProgressContent] = []
     for key, value in table.items():
-        if key.startswith(ACCOUNT):
-            states[key[2:]] = msgspec.json.decode(value, type=AccountState)
-        elif key.startswith(PERSON):
-            kind = (key[2:20], key[20:21])
-            persons[kind] = persons.get(kind, 0) + len(value) // PERSON_BYTES
-        elif key.startswith(PROGRESS):
+        if key.startswith(PROGRESS):
             found = msgspec.json.decode(value, type=Progress)
             progress.append(ProgressContent(int(key[len(PROGRESS) :]), found.last_offset, found.watermark_ms))
         elif key.startswith(LEDGER):
             kept.append(read_state(value))
         elif not is_export_key(key):
             issues.append(_issue(msgspec.json.decode(value, type=Issue)))
+    reached = {one.partition: one.watermark_ms for one in progress}
     ledgers = [
-        _ledger(state.account, state, persons.get((place, b"o"), 0), persons.get((place, b"s"), 0))
-        for place, state in states.items()
+        _ledger(account, reached.get(int.from_bytes(place[:2], "big"), 0))
+        for place, account in read_accounts(table).items()
     ]
     return [
         *sorted(ledgers, key=lambda ledger: (ledger.tenant, ledger.controller, ledger.entity, ledger.year)),
@@ -115,16 +119,22 @@ def contents(table: Mapping[bytes, bytes]) -> list[Content]:
     ]
 
 
-def _ledger(account: Account, state: AccountState, ordinary: int, sensitive: int) -> LedgerContent:
+def _ledger(account: ExportAccount, watermark_ms: int) -> LedgerContent:
+    of, last_ms = account.state.account, account.state.last_ms
+    as_of_ms = max(last_ms, watermark_ms)
+    day = legal_day(as_of_ms)
     return LedgerContent(
-        account.tenant,
-        account.controller,
-        account.entity,
-        account.year,
-        ordinary,
-        sensitive,
-        state.uncounted(),
-        state.last_ms,
+        of.tenant,
+        of.controller,
+        of.entity,
+        of.year,
+        len(account.ordinary),
+        len(account.sensitive),
+        account.state.uncounted(),
+        last_ms,
+        as_of_ms,
+        account.ordinary.new(day),
+        account.sensitive.new(day),
     )
 
 

@@ -28,6 +28,9 @@ from hegui.streams.watchdog import Progress, watch
 
 log = structlog.get_logger()
 
+_LOOK_SECONDS = 0.5
+"""How often progress is looked at."""
+
 
 async def run_state(settings: Settings, stop: asyncio.Event) -> None:
     """Run the state role until `stop` is set.
@@ -90,7 +93,7 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
         done = watch(progress, limit)
         watching = asyncio.ensure_future(watch_policy(settings, seen, versions, metrics, swap))
         try:
-            await app.start()
+            await _start(app, progress)
             started["app"] = app
             await _until_stopped(app, keeper, settings, metrics, progress, stop)
         finally:
@@ -108,12 +111,30 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
     await serve(settings, "state_port", server, work)
 
 
+async def _start(app: Any, progress: Progress) -> None:
+    """Start the application, which returns when the table is read back. That may take minutes: what is read counts as a sign of life."""
+    starting = asyncio.ensure_future(app.start())
+    read = 0
+    while not starting.done():
+        if (now := _read_back(app)) != read:
+            read = now
+            progress.alive()
+        await asyncio.wait({starting}, timeout=_LOOK_SECONDS)
+    await starting
+
+
+def _read_back(app: Any) -> int:
+    """Return how far the changelog was read: it moves only while Faust recovers a table."""
+    return sum(offset or 0 for offset in app.tables.recovery.active_offsets.values())
+
+
 async def _until_stopped(
     app: Any, keeper: IssueKeeper, settings: Settings, metrics: StateMetrics, progress: Progress, stop: asyncio.Event
 ) -> None:
     """Report progress and lag until `stop` is set; leave the process when Faust crashed."""
     topic = settings.topics.observations
     committed: dict[Any, int] = {}
+    read = _read_back(app)
     while not stop.is_set():
         if app.crashed:
             quit_process("state_crashed", type(app.crash_reason).__name__)
@@ -125,6 +146,11 @@ async def _until_stopped(
             progress.committed()
             metrics.last_commit.set_to_current_time()
         committed = dict(now)
+        if (
+            now_read := _read_back(app)
+        ) != read:  # a partition taken over is read back: nothing can be committed meanwhile
+            read = now_read
+            progress.committed()
         uncommitted = 0
         metrics.lag.clear()
         for tp in app.consumer.assignment():
@@ -134,6 +160,6 @@ async def _until_stopped(
         progress.lag(uncommitted)
         progress.alive()
         try:
-            await asyncio.wait_for(stop.wait(), 0.5)
+            await asyncio.wait_for(stop.wait(), _LOOK_SECONDS)
         except TimeoutError:
             continue

@@ -1,13 +1,14 @@
 """The export keeper: the export accounts of the partitions that this process owns, and what the rules say of them.
 
 It knows nothing of Faust. The table holds one entry for an account, and one for the persons that an observation added to it (32
-bytes each, under the observation's offset). Counts are those of the sets, made anew at recovery, so that a crash between two
-writes can lose none: an entry of persons is stored whole or not at all, and an observation read again adds only what is not stored.
+bytes each, under the observation's offset and their legal day). Counts are those of the sets, made anew at recovery, so that a
+crash between two writes can lose none: an entry of persons is stored whole or not at all, and an observation read again adds only
+what is not stored. Accounts of legal years that are no longer kept are forgotten: `_forget` says how.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -16,44 +17,27 @@ import structlog
 
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Engine
-from hegui.rules.export_accounts import AccountState, ControllerYear, ExportAccount
-from hegui.rules.exports import PROBLEMS, Account, ExportLedger
+from hegui.rules.export_accounts import AccountState, ControllerYear, ExportAccount, day_of
+from hegui.rules.exports import Account, ExportLedger, first_year_kept, legal_day, year_to_keep
 from hegui.rules.facts import Snapshot
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
-from hegui.streams.errors import StateVersionError
-from hegui.streams.metrics import StateMetrics, drop
+from hegui.streams.metrics import StateMetrics
+from hegui.streams.state.export_gauges import ExportGauges
+from hegui.streams.state.export_table import (
+    ACCOUNT,
+    PERSON,
+    VERSION,
+    account_place,
+    partition_in,
+    persons_key,
+    read_accounts,
+)
 
 log = structlog.get_logger()
 
-ACCOUNT = b"\x01a"
-"""Prefix of the table key of an account: then 2 bytes partition, 16 bytes hash of the account."""
-PERSON = b"\x01p"
-"""Prefix of the table key of persons: then the account's 18 bytes, `o` or `s`, 8 bytes offset. The value: 32 bytes a person."""
-PERSON_BYTES = 32
-
-VERSION = 1
-"""Version of `AccountState` that this process writes; it reads older ones."""
-
-
-def account_place(partition: int, account: Account) -> bytes:
-    """Return the 18 bytes that stand for an account in table keys."""
-    return partition.to_bytes(2, "big") + hashlib.sha256(msgspec.json.encode(account)).digest()[:16]
-
-
-def is_export_key(key: bytes) -> bool:
-    """Tell whether a table key belongs to the export keeper."""
-    return key.startswith((ACCOUNT, PERSON))
-
-
-def partition_in(key: bytes) -> int:
-    """Return the partition that a table key of this module names."""
-    return int.from_bytes(key[2:4], "big")
-
-
-def persons_in(value: bytes) -> Iterator[bytes]:
-    """Yield the persons of a table entry."""
-    return (value[at : at + PERSON_BYTES] for at in range(0, len(value), PERSON_BYTES))
+PORTION = 50
+"""Most entries deleted with one observation: Faust's producer buffers 100 writes."""
 
 
 class Verdict(NamedTuple):
@@ -72,11 +56,21 @@ class _Partition:
         self.accounts: dict[Account, ExportAccount] = {}
         self.controllers: dict[tuple[str, str, int], ControllerYear] = {}
         self.judge_all = True
+        self.day = 0
+        """Legal day on which all accounts were judged."""
+        self.first_year = 0
+        """Exports of earlier legal years are not counted."""
+        self.doomed: deque[bytes] = deque()
+        """Table keys of accounts that are forgotten."""
 
     def add(self, account: ExportAccount) -> None:
         of = account.state.account
         self.accounts[of] = account
         self.controllers.setdefault((of.tenant, of.controller, of.year), ControllerYear()).add(account)
+
+    def remove(self, of: Account) -> None:
+        del self.accounts[of]
+        self.controllers[of.tenant, of.controller, of.year].remove(of.entity)
 
 
 class ExportKeeper:
@@ -84,9 +78,10 @@ class ExportKeeper:
 
     def __init__(self, metrics: StateMetrics) -> None:
         self._metrics = metrics
+        self._gauges = ExportGauges(metrics)
         self._partitions: dict[int, _Partition] = {}
+        self._table: Mapping[bytes, bytes] = {}
         self._engine = Engine((), Snapshot(Policy(version="none")))
-        self._exposed: dict[tuple[str, str], set[tuple[str, Outcome]]] = {}
 
     def use(self, policy: Policy, rules: Iterable[Rule]) -> None:
         """Take a policy and its rules; every account is judged again with the next observation."""
@@ -99,28 +94,27 @@ class ExportKeeper:
         for held in self._partitions.values():
             yield from held.accounts.values()
 
-    def load(self, table: Mapping[bytes, bytes], owned: Iterable[int]) -> None:
-        """Take over the owned partitions from a recovered table.
+    def load(self, table: Mapping[bytes, bytes], reached: Mapping[int, int]) -> None:
+        """Take over partitions from a recovered table, which stays the one that later writes go to.
+
+        Args:
+            table: the table.
+            reached: owned partition to the event time that it has reached, epoch milliseconds.
 
         Raises:
             StateVersionError: an account was written by a newer version, which this one must not change.
         """
-        self._partitions = {partition: _Partition() for partition in owned}
-        places: dict[bytes, ExportAccount] = {}
-        for key, value in table.items():
-            if key.startswith(ACCOUNT) and (held := self._partitions.get(partition_in(key))) is not None:
-                state = msgspec.json.decode(value, type=AccountState)
-                if state.version > VERSION:
-                    raise StateVersionError(f"an export account has version {state.version}; run a newer hegui")
-                places[key[2:]] = account = ExportAccount(state)
-                held.accounts[state.account] = account
-        for key, value in table.items():
-            if key.startswith(PERSON) and (found := places.get(key[2:20])) is not None:
-                (found.sensitive if key[20:21] == b"s" else found.ordinary).update(persons_in(value))
-        for held in self._partitions.values():
-            for account in list(held.accounts.values()):
-                held.add(account)
-                self._expose(account)
+        self._table = table
+        self._partitions = {partition: _Partition() for partition in reached}
+        places = read_accounts(table, self._partitions)
+        for place, account in places.items():
+            partition = int.from_bytes(place[:2], "big")
+            self._partitions[partition].add(account)
+            self._gauges.show(account, reached[partition])
+        for key in table:
+            # A process that forgot the account died before all of its persons were deleted.
+            if key.startswith(PERSON) and key[2:20] not in places and partition_in(key) in self._partitions:
+                self._partitions[partition_in(key)].doomed.append(key)
 
     def release(self, partition: int) -> None:
         """Give up a partition: its gauges vanish, so that sums over processes never count a person twice."""
@@ -130,23 +124,29 @@ class ExportKeeper:
     def hide(self, partition: int) -> None:
         """Remove the gauges of a partition; `load` brings back those that stay."""
         held = self._partitions.get(partition)
-        for of in held.accounts if held is not None else ():
-            for kind in ("ordinary", "sensitive"):
-                drop(self._metrics.export_subjects, (of.tenant, of.entity, str(of.year), kind))
-            for problem in PROBLEMS:
-                drop(self._metrics.export_uncounted, (of.tenant, of.entity, str(of.year), problem))
-            for rule, outcome in self._exposed.pop((of.tenant, of.entity), ()):
-                drop(self._metrics.ledger_outcome, (of.tenant, of.entity, rule, outcome))
+        for of, account in held.accounts.items() if held is not None else ():
+            self._gauges.hide(account)
+            self._gauges.show_outcomes(of.tenant, of.entity, ())
 
     def count(
-        self, partition: int, offset: int, observation: Observation
-    ) -> tuple[dict[bytes, bytes], set[tuple[str, str]]]:
-        """Count the exports of the observation at an offset; return the table writes, and tenant and entity of the accounts to judge."""
+        self, partition: int, offset: int, observation: Observation, now_ms: int
+    ) -> tuple[dict[bytes, bytes | None], set[tuple[str, str]]]:
+        """Count the exports of the observation at an offset; return the table writes (None deletes), and tenant and entity of the accounts to judge.
+
+        Args:
+            partition: partition of the observations topic.
+            offset: offset of the observation.
+            observation: the record.
+            now_ms: a time (epoch milliseconds) that both the events and the broker have reached: it decides what is forgotten.
+        """
         held = self._partitions[partition]
-        writes: dict[bytes, bytes] = {}
-        touched: set[tuple[str, str]] = set()
+        writes: dict[bytes, bytes | None] = dict.fromkeys(self._portion(partition, held))
+        touched = self._turned(partition, held, now_ms)
         for sum_ in observation.exports:
             of = sum_.account
+            if year_to_keep(of, sum_.last_ms) < held.first_year:
+                self._metrics.exports_forgotten.inc()
+                continue
             account = held.accounts.get(of)
             if account is None:
                 account = ExportAccount(AccountState(of, version=VERSION))
@@ -156,33 +156,73 @@ class ExportKeeper:
             fresh = controller.step(account, observation, sum_)
             # The account first: persons without one would be lost at recovery.
             writes[ACCOUNT + place] = msgspec.json.encode(account.state)
-            for kind, letter in ((False, b"o"), (True, b"s")):
+            for kind in (False, True):
                 if new := b"".join(person for sensitive, person in fresh if sensitive is kind):
-                    writes[PERSON + place + letter + offset.to_bytes(8, "big")] = new
-            self._expose(account)
+                    key = persons_key(place, sensitive=kind, offset=offset, day=day_of(sum_))
+                    writes[key] = (writes.get(key) or b"") + new
+            self._gauges.show(account, now_ms)
             # A sibling's persons are part of what is said of the others.
             touched.update((of.tenant, entity) for entity in controller.accounts)
-        if held.judge_all:
-            held.judge_all = False
-            touched.update((of.tenant, of.entity) for of in held.accounts)
         return writes, touched
+
+    def _turned(self, partition: int, held: _Partition, now_ms: int) -> set[tuple[str, str]]:
+        """Return tenant and entity of the accounts to judge because a legal day began, or the policy changed; forget old ones."""
+        day = legal_day(now_ms)
+        if day == held.day and not held.judge_all:
+            return set()
+        held.day, held.judge_all = day, False
+        touched = {(of.tenant, of.entity) for of in held.accounts}
+        held.first_year = first_year_kept(now_ms, self._engine.snapshot.policy.export_years_kept)
+        self._forget(partition, held)
+        for account in held.accounts.values():
+            self._gauges.show(account, now_ms)
+        return touched
+
+    def _forget(self, partition: int, held: _Partition) -> None:
+        """Drop the accounts of legal years that are not kept any more, and note their table keys.
+
+        The entries are deleted with later observations, in portions: what this one changes in issues is stored by then. An
+        account's own entry goes first, so that a ledger is never shown in part; persons without account are deleted by whoever
+        takes the partition over.
+        """
+        gone: dict[bytes, ExportAccount] = {}
+        for of, account in held.accounts.items():
+            if year_to_keep(of, account.state.last_ms) < held.first_year:
+                gone[account_place(partition, of)] = account
+        if not gone:
+            return
+        for account in gone.values():
+            held.remove(account.state.account)
+            self._gauges.hide(account)
+        held.doomed.extend(ACCOUNT + place for place in gone)
+        held.doomed.extend(key for key in self._table if key.startswith(PERSON) and key[2:20] in gone)
+        log.info("export_years_forgotten", partition=partition, before=held.first_year, accounts=len(gone))
+
+    def _portion(self, partition: int, held: _Partition) -> list[bytes]:
+        """Return the next table keys to delete; an account that lives again (the policy keeps more years) is spared."""
+        keys = [held.doomed.popleft() for _ in range(min(PORTION, len(held.doomed)))]
+        living = {account_place(partition, of) for of in held.accounts} if keys else set()
+        return [key for key in keys if key[2:20] not in living]
 
     def judged(self, partition: int, tenant: str, entity: str, watermark_ms: int) -> list[Verdict]:
         """Return what the rules say of an entity's accounts.
 
         An account is judged as of its last export. A failure of the present is mended by a mechanism that is in force when time
-        has gone on to `watermark_ms`. Of several years the worst counts.
+        has gone on to `watermark_ms`, or by exports that grow no more. Of several years the worst counts; where no account is
+        left, no rule applies.
         """
         held = self._partitions[partition]
-        worst: dict[str, Verdict] = {}
-        for of, account in held.accounts.items():
-            if (of.tenant, of.entity) != (tenant, entity):
-                continue
-            ledger = held.controllers[of.tenant, of.controller, of.year].ledger(account)
-            last_ms = account.state.last_ms
-            outcomes = self._outcomes(ledger, last_ms)
+        rules = self._engine.rules
+        worst = {rule.id: Verdict(tenant, entity, rule.id, Outcome.NOT_APPLICABLE, watermark_ms) for rule in rules}
+        accounts = [account for of, account in held.accounts.items() if (of.tenant, of.entity) == (tenant, entity)]
+        if accounts:
+            worst.clear()
+        for account in accounts:
+            of, last_ms = account.state.account, account.state.last_ms
+            controller = held.controllers[of.tenant, of.controller, of.year]
+            outcomes = self._outcomes(controller.ledger(account, last_ms), last_ms)
             if watermark_ms > last_ms and Outcome.FAIL in outcomes.values():
-                later = self._outcomes(ledger, watermark_ms)
+                later = self._outcomes(controller.ledger(account, watermark_ms), watermark_ms)
                 outcomes = {
                     rule: Outcome.PASS if outcome is Outcome.FAIL and later[rule] is Outcome.PASS else outcome
                     for rule, outcome in outcomes.items()
@@ -192,7 +232,7 @@ class ExportKeeper:
                 if known is None or _ORDER.index(outcome) > _ORDER.index(known.outcome):
                     worst[rule] = Verdict(tenant, entity, rule, outcome, last_ms)
         verdicts = list(worst.values())
-        self._expose_outcomes(tenant, entity, verdicts)
+        self._gauges.show_outcomes(tenant, entity, ((v.rule, v.outcome) for v in verdicts) if accounts else ())
         return verdicts
 
     def _outcomes(self, ledger: ExportLedger, at_ms: int) -> dict[str, Outcome]:
@@ -202,22 +242,6 @@ class ExportKeeper:
             if result.outcome is Outcome.ERROR:
                 log.error("rule_raised", rule=rule.id, entity=ledger.entity)
         return {rule: result.outcome for rule, result in plan.outcomes(deviations or ()).items()}
-
-    def _expose(self, account: ExportAccount) -> None:
-        of, metrics = account.state.account, self._metrics
-        labels = (of.tenant, of.entity, str(of.year))
-        metrics.export_subjects.labels(*labels, "ordinary").set(len(account.ordinary))
-        metrics.export_subjects.labels(*labels, "sensitive").set(len(account.sensitive))
-        for problem, n in account.state.uncounted().items():
-            metrics.export_uncounted.labels(*labels, problem).set(n)
-
-    def _expose_outcomes(self, tenant: str, entity: str, verdicts: list[Verdict]) -> None:
-        now = {(verdict.rule, verdict.outcome) for verdict in verdicts}
-        for rule, outcome in self._exposed.get((tenant, entity), set()) - now:
-            drop(self._metrics.ledger_outcome, (tenant, entity, rule, outcome))
-        self._exposed[tenant, entity] = now
-        for rule, outcome in now:
-            self._metrics.ledger_outcome.labels(tenant, entity, rule, outcome).set(1)
 
 
 _ORDER = (

@@ -18,7 +18,8 @@ from hegui.rules.policy import Policy
 from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics, drop
 from hegui.streams.observations import partition_of
-from hegui.streams.state.exports import ExportKeeper, is_export_key
+from hegui.streams.state.export_table import is_export_key
+from hegui.streams.state.exports import ExportKeeper
 from hegui.streams.state.issue_gauges import IssueGauges
 from hegui.streams.state.ledgers import LEDGER, LedgerKeeper, fact_name
 
@@ -116,7 +117,7 @@ class IssueKeeper:
                 if issue.version > VERSION:
                     raise StateVersionError(f"an issue has version {issue.version}; run a newer hegui")
                 self.issues[partition][issue.key] = issue
-        self.exports.load(table, owned)
+        self.exports.load(table, {partition: held.watermark_ms for partition, held in self.progress.items()})
         self.ledgers.load(table, owned)
         self._advancing = {p: {k for k, i in issues.items() if _advances(i)} for p, issues in self.issues.items()}
         for issue in self.open():
@@ -176,7 +177,7 @@ class IssueKeeper:
             reports += made
             if after is not None and after is not before:
                 issues[key] = changed[key] = after
-        counted, touched = self.exports.count(partition, offset, observation)
+        counted, touched = self.exports.count(partition, offset, observation, min(watermark_ms, at_ms))
         told = self.ledgers.step(partition, observation, watermark_ms)
         verdicts = [
             ((tenant, verdict.rule, entity), verdict.outcome, verdict.event_ms)

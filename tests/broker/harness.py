@@ -5,18 +5,19 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from hegui.rules.export_accounts import AccountState
+from hegui.rules.export_accounts import AccountState, ExportAccount
+from hegui.rules.exports import Account
 from hegui.rules.issues import LEVEL, Issue
 from hegui.rules.observations import Mark, Observation, count
 from hegui.rules.violations import Violation
-from hegui.streams.state.exports import ACCOUNT, PERSON, is_export_key, persons_in
+from hegui.streams.state.export_table import is_export_key, read_accounts
 from hegui.streams.state.issues import PROGRESS
 from hegui.streams.topics import changelog_name
 from tests.broker.reference import Key, Ledger, Ledgers, Reference, Totals, difference
@@ -56,28 +57,21 @@ class Deployment(Topics):
 
     async def ledgers(self) -> Ledgers:
         """The export ledgers in the changelog."""
-        table = await self.table()
-        found: Ledgers = {}
-        of_place = {}
-        for key, value in table.items():
-            if key.startswith(ACCOUNT):
-                state = msgspec.json.decode(value, type=AccountState)
-                uncounted = Counter(state.uncounted())
-                of_place[key[len(ACCOUNT) :]] = found[state.account] = Ledger(set(), set(), uncounted)
-        for key, value in table.items():
-            if key.startswith(PERSON):
-                of_place[key[2:20]][key[20:21] == b"s"].update(persons_in(value))
-        return found
+        return _ledgers(read_accounts(await self.table()).values())
+
+    async def observed_ledgers(self) -> Ledgers:
+        """The export ledgers, folded from the observations as the state agents fold them."""
+        accounts: dict[Account, ExportAccount] = {}
+        for record in await self.read(self.settings.topics.observations):
+            seen = msgspec.json.decode(record.value, type=Observation)
+            for sum_ in seen.exports:
+                account = accounts.setdefault(sum_.account, ExportAccount(AccountState(sum_.account)))
+                account.step(seen, sum_)
+        return _ledgers(accounts.values())
 
     async def ledger_faults(self) -> list[str]:
-        """Where the ledgers differ from the reference, to the person; call after `issues_settled`."""
-        wanted = (await self.update_reference()).ledgers
-        found = await self.ledgers()
-        return [
-            f"ledger {account}: found {found.get(account)}, wanted {wanted.get(account)}"
-            for account in found.keys() | wanted.keys()
-            if found.get(account) != wanted.get(account)
-        ]
+        """Where the ledgers differ from the reference, to the person and the day; call after `issues_settled`."""
+        return ledger_differences("ledger", await self.ledgers(), (await self.update_reference()).ledgers)
 
     async def update_reference(self) -> Reference:
         """Judge the input records that are new since the last call."""
@@ -146,6 +140,7 @@ class Deployment(Topics):
         letters = {(r["topic"], r["partition"], r["offset"], r["reason"]) for r in await self.dead_letters()}
         if letters != reference.dead_letters:
             faults.append(f"dead letters differ: {letters ^ reference.dead_letters}")
+        faults += ledger_differences("ledger in the observations", await self.observed_ledgers(), reference.ledgers)
         return faults + difference("sums of the observations", await self.observed_totals(), reference.totals)
 
     async def state_faults(self) -> list[str]:
@@ -193,6 +188,33 @@ class Deployment(Topics):
             await self._producer.stop()
         if self._admin is not None:
             await self._admin.close()
+
+
+def _ledgers(accounts: Iterable[ExportAccount]) -> Ledgers:
+    return {
+        one.state.account: Ledger(one.ordinary.days, one.sensitive.days, Counter(one.state.uncounted()))
+        for one in accounts
+    }
+
+
+def ledger_differences(what: str, found: Ledgers, wanted: Ledgers) -> list[str]:
+    """One line, without persons, for every account in which two sets of ledgers differ."""
+    faults = []
+    for account in found.keys() | wanted.keys():
+        one, other = (ledgers.get(account, Ledger({}, {}, Counter())) for ledgers in (found, wanted))
+        if one != other or (account in found) is not (account in wanted):
+            persons = [
+                f"{kind}: {len(a.keys() - b.keys())} too many, {len(b.keys() - a.keys())} missing, "
+                f"{sum(a[person] != b[person] for person in a.keys() & b.keys())} on another day"
+                for kind, a, b in (
+                    ("ordinary", one.ordinary, other.ordinary),
+                    ("sensitive", one.sensitive, other.sensitive),
+                )
+            ]
+            faults.append(
+                f"{what} {account}: {'; '.join(persons)}; not counted: {one.uncounted}, wanted {other.uncounted}"
+            )
+    return faults
 
 
 @asynccontextmanager

@@ -26,10 +26,10 @@ Totals = dict[Key, tuple[int, int]]
 
 
 class Ledger(NamedTuple):
-    """Persons and what could not be counted, of one account."""
+    """Persons, each with the legal day of the earliest export, and what could not be counted, of one account."""
 
-    ordinary: set[bytes]
-    sensitive: set[bytes]
+    ordinary: dict[bytes, int]
+    sensitive: dict[bytes, int]
     uncounted: Counter[str]
 
 
@@ -80,8 +80,10 @@ class Reference:
         if isinstance(envelope.data, GenerationEvent):
             facts = Facts(self.engine.snapshot, at_ms, group.tenant, group.service)
             if (export := exported(envelope.data, facts, trusted)) is not None:
-                ledger = self.ledgers.setdefault(export.account, Ledger(set(), set(), Counter()))
-                ledger[export.sensitive].update(map(bytes.fromhex, export.persons))
+                ledger = self.ledgers.setdefault(export.account, Ledger({}, {}, Counter()))
+                days = ledger[export.sensitive]
+                for person in map(bytes.fromhex, export.persons):
+                    days[person] = min(export.day, days.get(person, export.day))
                 ledger.uncounted.update([export.problem] if export.problem else [])
         plan, deviations = self.engine.evaluate(group, envelope.data, at_ms, trusted=trusted)
         deviations = deviations or []

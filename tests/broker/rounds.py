@@ -1,20 +1,28 @@
-"""Many rounds of kill -9, with a table: python -m tests.broker.rounds --role evaluator|state|both --rounds 30."""
+"""Many rounds of kill -9, with a table: python -m tests.broker.rounds --role evaluator|state|both --rounds 30.
+
+After every round violations, sums, issues, findings and export ledgers (to the person and the legal day) are compared with the
+reference. `--events exports` sends nothing but exports, `traffic` nothing but the usual traffic; as a rule both come in turn.
+"""
 
 import argparse
 import asyncio
 import sys
 
+from hegui.streams.simulation import traffic
+from tests.broker.exports import ANY_TIME, exports, mixed
 from tests.broker.harness import deployment
 from tests.broker.kills import EVENTS, kill_round
 from tests.broker.processes import dice
 from tests.servers.kafka import KafkaServer
 
+EVENT_KINDS = {"mixed": mixed, "exports": exports, "traffic": traffic}
 
-async def rounds(bootstrap: str, role: str, count: int) -> int:
+
+async def rounds(bootstrap: str, role: str, count: int, kind: str) -> int:
     """Run the rounds; return how many were not exact."""
     chance = dice()
     wrong = 0
-    async with deployment(bootstrap) as made:
+    async with deployment(bootstrap, evaluator=ANY_TIME) as made:
         evaluator = await made.daemon("evaluator").start()
         daemons = [evaluator]
         if role != "evaluator":
@@ -22,7 +30,7 @@ async def rounds(bootstrap: str, role: str, count: int) -> int:
         victims = {"evaluator": daemons[:1], "state": daemons[1:], "both": daemons}[role]
         print(f"{'round':>5}  {'killed at (s)':<40} {'restarts':>8}  {'exact':<5}  seconds", flush=True)
         for number in range(1, count + 1):
-            done = await kill_round(made, victims, number, chance)
+            done = await kill_round(made, victims, number, chance, EVENT_KINDS[kind])
             moments = ", ".join(f"{victim} {at:.2f}" for victim, at in done.killed_at)
             exact = "no" if done.faults else "yes"
             print(f"{number:>5}  {moments:<40} {done.restarts:>8}  {exact:<5}  {done.seconds:.1f}", flush=True)
@@ -31,6 +39,15 @@ async def rounds(bootstrap: str, role: str, count: int) -> int:
             wrong += bool(done.faults)
         kept = sum(failures + waived for failures, waived in made.reference.totals.values())
         print(f"{count - wrong} of {count} rounds exact; {made.sent} events ({EVENTS} a round), {kept} failures")
+        ledgers = made.reference.ledgers.values()
+        persons = sum(len(ledger.ordinary) + len(ledger.sensitive) for ledger in ledgers)
+        days = {day for ledger in ledgers for kind_ in ledger[:2] for day in kind_.values()}
+        print(
+            f"export ledgers: {len(ledgers)} accounts, {persons} persons of {len(days)} days, each compared in every round"
+        )
+        if kind != "traffic" and not persons:
+            print("no export was counted: the rounds show nothing about ledgers")
+            wrong += 1
     return wrong
 
 
@@ -38,9 +55,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--role", choices=["evaluator", "state", "both"], required=True)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--events", choices=EVENT_KINDS, default="mixed")
     given = parser.parse_args()
     with KafkaServer() as kafka:
-        sys.exit(1 if asyncio.run(rounds(kafka.bootstrap, given.role, given.rounds)) else 0)
+        sys.exit(1 if asyncio.run(rounds(kafka.bootstrap, given.role, given.rounds, given.events)) else 0)
 
 
 if __name__ == "__main__":

@@ -1,78 +1,29 @@
 """Export ledgers on a real Kafka: whatever happens to the processes, they equal the reference to the person."""
 
 import os
-import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import count
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
-from hegui.rules.events import Envelope, Export
+from hegui.rules.exports import DAY_MS
 from hegui.streams.settings import load_settings
-from hegui.streams.simulation import chat, envelope, person
+from hegui.streams.simulation import person
+from hegui.streams.state.export_table import ACCOUNT, PERSON
 from hegui.streams.topics import create_topics
-from tests.broker.harness import Deployment, deployment
+from tests.broker.exports import ANY_TIME, exports
+from tests.broker.harness import Deployment, deployment, ledger_differences
 from tests.broker.kills import kill_round
 from tests.broker.processes import Daemon, dice, now_ms, toml, until
+from tests.broker.reference import Reference
+from tests.broker.topics import EXAMPLE_POLICY
 
 pytestmark = pytest.mark.broker
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS") or 2)
-DAY_MS = 86_400_000
-YEAR_ENDS = tuple(
-    round(datetime.fromisoformat(text).timestamp() * 1000)
-    for text in (
-        "2026-12-31T23:59:59+08:00",
-        "2027-01-01T00:00:00+08:00",
-        "2025-12-31T23:59:59.999+08:00",
-        "2026-01-01T00:00:00+08:00",
-    )
-)
-"""Last and first moments of legal years."""
-ANY_TIME = {
-    "max_future_seconds": 20_000 * 86_400.0,
-    "max_age_days": 20_000.0,
-    "tick_seconds": 0.2,
-    "commit_seconds": 0.2,
-}
-
-
-def exports(
-    clock_ms: Callable[[], int], *, seed: int, faults: float = 0.3, run: str = "export", persons: int = 400
-) -> Iterator[Envelope]:
-    """Yield exports of two entities of one controller, for persons who come again and again; of `faults` some cannot be counted."""
-    chance = random.Random(seed)
-    number = 0
-    while True:
-        at_ms = chance.choice(YEAR_ENDS) if chance.random() < 0.3 else clock_ms()
-        subjects = tuple(person(chance.randrange(persons)) for _ in range(chance.randrange(1, 9)))
-        export = Export(entity=chance.choice(["example-company", "example-infrastructure"]), subjects=subjects)
-        data = replace(
-            chat(number, at_ms),
-            exported=True,
-            export=export,
-            prompt_personal_information=True,
-            sensitive_personal_information=chance.random() < 0.2,
-            data_class="general",
-        )
-        if chance.random() < faults:
-            strange = ("k9:" + subjects[0][3:], "no key at all".ljust(67))
-            other = chance.choice(
-                [
-                    replace(data, export=replace(export, subjects=(chance.choice(strange),))),
-                    replace(data, export=replace(export, subjects=())),
-                    replace(data, export=replace(export, entity="nobody")),
-                    replace(data, sensitive_personal_information=None),
-                    replace(data, exported=False),
-                ]
-            )
-            data = other
-        yield envelope(data, number, at_ms, run)
-        number += 1
 
 
 def run_state(daemon: Daemon, words: str) -> str:
@@ -151,6 +102,53 @@ async def test_reading_the_whole_input_again_changes_no_ledger(kafka):
         await made.issues_settled()
         assert await made.ledgers() == before
         assert await made.ledger_faults() == []
+
+
+def years_kept(made: Deployment, years: int) -> None:
+    """Let the policy keep so many legal years, and know a key of 2022."""
+    text = EXAMPLE_POLICY.read_text("utf-8")
+    key = '  - { controller: example-group, year: 2022, key_id: "1" }'
+    assert "\nperson_keys:\n" in text
+    text = text.replace("\nperson_keys:\n", f"\nperson_keys:\n{key}\n")
+    made.policy_path.write_text(f"{text}\nexport_years_kept: {years}\n", "utf-8")
+
+
+async def test_a_past_year_is_forgotten_in_portions_over_kill_9(kafka):
+    first_day = round(datetime.fromisoformat("2022-03-01T00:00:00+08:00").timestamp() * 1000)
+    async with deployment(kafka.bootstrap, evaluator=ANY_TIME) as made:
+        years_kept(made, 9)
+        made.reference = Reference(made.settings, made.optouts)
+        await made.daemon("evaluator").start()
+        state = await made.daemon("state").start()
+        days = count()
+        events = exports(lambda: first_day + next(days) % 200 * DAY_MS, seed=8)
+        await made.send(next(events) for _ in range(1500))
+        assert await settled(made) == []
+        old = {account for account in made.reference.ledgers if account.year in {2021, 2022}}
+        entries = len(await made.table())
+        assert old and entries > 500
+        years_kept(made, 4)
+        await until(lambda: "export_years_forgotten" in state.log, "the year forgotten")
+        state.kill()
+        kept = {account: ledger for account, ledger in made.reference.ledgers.items() if account not in old}
+        assert {account.year for account in kept} >= {2025, 2026, 2027}
+        left = len(await made.table())
+        await state.start()
+
+        async def gone() -> bool:
+            table = await made.table()
+            return await made.ledgers() == kept and not any(orphan(key, table) for key in table)
+
+        await until(gone, "entries of the year deleted")
+        assert not ledger_differences("ledger", await made.ledgers(), kept)
+        print(f"{entries} entries, {left} when the process was killed, {len(await made.table())} at the end")
+        shown = {labels["year"] for labels, _ in (await state.metrics()).all("compliance_export_subjects")}
+        assert shown == {str(account.year) for account in kept}
+
+
+def orphan(key: bytes, table: dict[bytes, bytes]) -> bool:
+    """Whether an entry of persons has lost its account."""
+    return key.startswith(PERSON) and ACCOUNT + key[2:20] not in table
 
 
 async def test_no_person_leaves_the_ledger(kafka):

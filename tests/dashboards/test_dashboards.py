@@ -174,6 +174,27 @@ ANSWERS = [
     ),
     ("overview", "Waivers ending within 14 days", {}, {"{}": 0}),
     ("overview", "Expired waivers", {'compliance_waivers{instance="a",state="expired"}': "2x600"}, {"{}": 2}),
+    (
+        "ledgers",
+        "Days to the next limit",
+        {
+            f'compliance_export_{name}{{instance="{i}",tenant="t",entity="{entity}",year="2026",kind="{kind}"}}': f"{value}x600"
+            for i in "ab"
+            for entity, kind, *values in (
+                ("small", "ordinary", 40_000, 14_000),
+                ("large", "ordinary", 100_000, 70_000),
+                ("over", "ordinary", 1_000_000, 70_000),
+                ("still", "ordinary", 5, 0),
+                ("small", "sensitive", 9_990, 7),
+            )
+            for name, value in zip(("subjects", "new_subjects"), values, strict=True)
+        },
+        {
+            '{tenant="t", entity="small", year="2026", kind="ordinary"}': 30,
+            '{tenant="t", entity="large", year="2026", kind="ordinary"}': 90,
+            '{tenant="t", entity="small", year="2026", kind="sensitive"}': 10,
+        },
+    ),
     ("overview", "Waivers without effect", {'compliance_waivers{instance="a",state="active"}': "2x600"}, {"{}": 0}),
 ]
 """Board, panel, series over the ten hours before, and what the panel shows then."""
@@ -184,7 +205,7 @@ def test_panel_shows(tmp_path: Path, name: str, title: str, series: dict[str, st
     board = BOARDS[name]
     (panel,) = (panel for panel in board["panels"] if panel["title"] == title)
     (target,) = panel["targets"]
-    expression = expand(target["expr"].replace('=~"$service"', '=~".*"').replace('=~"$rule"', '=~".*"'), board)
+    expression = expand(re.sub(r'=~"\$\w+"', '=~".*"', target["expr"]), board)
     samples = [{"labels": labels, "value": value} for labels, value in expected.items()]
     asked = {"expr": expression, "eval_time": "10h", "exp_samples": samples}
     inputs = [{"series": labels, "values": values} for labels, values in series.items()]

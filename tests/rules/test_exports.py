@@ -1,7 +1,7 @@
 """Who counts in which export ledger, and how accounts change: persons as sets, everything else by block."""
 
 import random
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 from hypothesis import given
@@ -10,8 +10,21 @@ from msgspec.structs import replace
 
 from hegui.rules.cases import BASE_GENERATION, BASE_POLICY, PERSON
 from hegui.rules.events import Export, GenerationEvent, ModelReference
-from hegui.rules.export_accounts import AccountState, ControllerYear, ExportAccount
-from hegui.rules.exports import Account, Exported, account_key, exported, legal_year
+from hegui.rules.export_accounts import UNKNOWN_DAY, AccountState, ControllerYear, ExportAccount, Persons
+from hegui.rules.exports import (
+    DAY_MS,
+    PACE_DAYS,
+    Account,
+    Exported,
+    account_key,
+    days_until,
+    exported,
+    first_year_kept,
+    legal_day,
+    legal_year,
+    year_end_ms,
+    year_to_keep,
+)
 from hegui.rules.facts import Facts, Snapshot
 from hegui.rules.observations import ExportSum, Observation
 from hegui.rules.policy import Entity, PersonKeyPeriod, Policy
@@ -34,6 +47,10 @@ def ms(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
+def day(text: str) -> int:
+    return (date.fromisoformat(text) - date(1970, 1, 1)).days
+
+
 def added(event: GenerationEvent = EVENT, at: str = "2026-08-01T12:00:00+08:00", **how: object) -> Exported | None:
     policy = replace(BASE_POLICY, person_keys=KEYS, **how.pop("policy", {}))  # type: ignore[arg-type]
     snapshot = Snapshot(policy)
@@ -42,7 +59,7 @@ def added(event: GenerationEvent = EVENT, at: str = "2026-08-01T12:00:00+08:00",
 
 
 def test_the_user_is_counted_where_no_subjects_are_named() -> None:
-    assert added() == Exported(ACCOUNT, False, (PERSON[-64:],), None)
+    assert added() == Exported(ACCOUNT, False, (PERSON[-64:],), None, day("2026-08-01"))
 
 
 def test_subjects_are_counted_instead_of_the_user() -> None:
@@ -170,29 +187,119 @@ def test_what_cannot_be_counted_is_replaced_within_a_block_and_added_over_blocks
         assert found.state.uncounted() == total
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 30)), max_size=60), st.randoms())
-def test_any_order_and_any_repetition_gives_the_sets_of_the_reference(
-    told: list[tuple[str, bool, int]], chance: random.Random
+@pytest.mark.parametrize(
+    ("at", "of"),
+    [
+        ("2026-08-01T00:00:00+08:00", "2026-08-01"),
+        ("2026-07-31T23:59:59.999+08:00", "2026-07-31"),
+        ("2026-07-31T16:00:00+00:00", "2026-08-01"),
+        ("2026-12-31T23:59:59+08:00", "2026-12-31"),
+        ("1970-01-01T00:00:00+08:00", "1970-01-01"),
+    ],
+)
+def test_the_legal_day_turns_at_midnight_in_shanghai(at: str, of: str) -> None:
+    assert legal_day(ms(at)) == day(of)
+
+
+def test_a_legal_year_ends_where_the_next_one_begins() -> None:
+    assert year_end_ms(2026) == ms("2027-01-01T00:00:00+08:00")
+    assert (legal_year(year_end_ms(2026) - 1), legal_year(year_end_ms(2026))) == (2026, 2027)
+
+
+def test_of_four_years_the_running_one_and_three_before_are_kept() -> None:
+    assert first_year_kept(ms("2027-01-01T00:00:00+08:00") - 1, 4) == 2023
+    assert first_year_kept(ms("2027-01-01T00:00:00+08:00"), 4) == 2024
+
+
+def test_an_account_without_year_is_as_old_as_its_last_export() -> None:
+    last_ms = ms("2024-02-29T12:00:00+08:00")
+    assert year_to_keep(ACCOUNT, last_ms) == 2026
+    assert year_to_keep(replace(ACCOUNT, year=0), last_ms) == 2024
+
+
+@pytest.mark.parametrize(
+    ("count", "new", "days"),
+    [(93, 7, 7), (99, 7, 1), (92, 7, 8), (93, 6, 9), (93, 1_000_000, 1), (0, 1, 700), (93, 0, None)],
+)
+def test_the_days_that_are_left_at_a_pace(count: int, new: int, days: int | None) -> None:
+    assert days_until(100, count, new) == days
+
+
+def test_a_person_counts_on_the_earliest_day_whatever_the_order() -> None:
+    found = Persons()
+    assert [found.add(b"a", on) for on in (20, 21, 20, 14, 13, UNKNOWN_DAY, 13)] == [
+        *(True, False, False, True, True),
+        *(True, False),
+    ]
+    assert (len(found), found.days, found.new(14)) == (1, {b"a": UNKNOWN_DAY}, 0)
+
+
+def test_the_pace_is_that_of_seven_days() -> None:
+    found = Persons()
+    for on in range(100, 120):
+        found.add(bytes([on]), on)
+    assert [found.new(on) for on in (99, 100, 106, 119, 120, 125, 126)] == [0, 1, 7, 7, 6, 1, 0]
+    assert PACE_DAYS == 7
+
+
+def test_a_sum_without_day_is_of_the_day_of_its_last_export() -> None:
+    found = account()
+    at_ms = ms("2026-08-01T00:00:00+08:00")
+    found.step(observation(1), ExportSum(ACCOUNT, at_ms, persons(1)))
+    assert found.ordinary.by_day == {day("2026-08-01"): 1}
+    found.step(observation(2), ExportSum(ACCOUNT, at_ms, persons(1), day=day("2026-07-30")))
+    assert found.ordinary.by_day == {day("2026-08-01"): 0, day("2026-07-30"): 1}
+
+
+@pytest.mark.parametrize(("on", "counted_on"), [(-1, 1), (0, 1), (1, 1), (65_535, 65_535), (65_536, 65_535)])
+def test_a_day_that_no_table_key_can_name_is_the_nearest_that_one_can(on: int, counted_on: int) -> None:
+    found = account()
+    found.step(observation(1), ExportSum(ACCOUNT, 1, persons(1), day=on))
+    assert found.ordinary.by_day == {counted_on: 1}
+
+
+TOLD = st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 30), st.integers(20_000, 20_012))
+
+
+@given(st.lists(TOLD, max_size=60), st.randoms())
+def test_any_order_and_any_repetition_gives_the_sets_and_days_of_the_reference(
+    told: list[tuple[str, bool, int, int]], chance: random.Random
 ) -> None:
     controller = ControllerYear()
     accounts: dict[str, ExportAccount] = {}
     again = [*told, *told]
     chance.shuffle(again)
-    for number, (entity, sensitive, person) in enumerate(again):
+    for number, (entity, sensitive, person, on) in enumerate(again):
         if entity not in accounts:
             accounts[entity] = ExportAccount(AccountState(Account("default", "group", entity, 2026)))
             controller.add(accounts[entity])
         of = accounts[entity]
         one = persons(person)
-        sum_ = ExportSum(of.state.account, 1, () if sensitive else one, one if sensitive else ())
+        sum_ = ExportSum(of.state.account, 1, () if sensitive else one, one if sensitive else (), {}, on)
         controller.step(of, observation(number), sum_)
     for entity, found in accounts.items():
-        ledger = controller.ledger(found)
-        wanted = [{p for e, s, p in told if e == entity and s is kind} for kind in (False, True)]
-        over_all = [{p for _, s, p in told if s is kind} for kind in (False, True)]
+        ledger = controller.ledger(found, 20_010 * DAY_MS)
+        wanted: list[dict[int, int]] = [{}, {}]
+        for e, s, p, on in told:
+            if e == entity:
+                wanted[s][p] = min(on, wanted[s].get(p, on))
+        over_all = [{p for _, s, p, _ in told if s is kind} for kind in (False, True)]
         assert (ledger.ordinary, ledger.sensitive) == tuple(map(len, wanted))
+        assert (ledger.new_ordinary_7_days, ledger.new_sensitive_7_days) == tuple(
+            sum(20_004 <= on <= 20_010 for on in days.values()) for days in wanted
+        )
         assert (ledger.controller_ordinary, ledger.controller_sensitive) == tuple(map(len, over_all))
         assert ledger.controller_entities == len(accounts)
+
+
+def test_what_is_left_of_a_controller_is_counted_by_itself() -> None:
+    controller, entities = ControllerYear(), ("a", "b")
+    accounts = [ExportAccount(AccountState(Account("default", "group", entity, 0))) for entity in entities]
+    for found in accounts:
+        controller.add(found)
+    controller.remove("a")
+    ledger = controller.ledger(accounts[1], 0)
+    assert (ledger.controller_entities, ledger.controller_ordinary) == (1, 0)
 
 
 def test_a_key_of_persons_stands_once_for_a_controller_and_year() -> None:

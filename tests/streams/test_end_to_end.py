@@ -18,6 +18,7 @@ from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.issues import IssueKeeper
 from tests.data.make import START_MS
 from tests.streams.example import KINDS, POLICY, RULES, TOPIC, engine, envelope, evaluator, records, reference
+from tests.streams.state.export_ledgers import write
 
 BLOCK = 8
 STATE_PARTITIONS = 4
@@ -113,11 +114,7 @@ class World:
             elif kind == "fact":
                 self.facts.append(what)
             else:
-                key, value = what
-                if value is None:
-                    self.tables[partition].pop(key, None)
-                else:
-                    self.tables[partition][key] = value
+                write(self.tables[partition], *what)
         if survives is not None:
             self.start_keeper()
             return

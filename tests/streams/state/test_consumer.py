@@ -78,6 +78,32 @@ def record(offset: int) -> ConsumerRecord:
     return ConsumerRecord(SOURCE.topic, SOURCE.partition, offset, 1_700_000_000_000, 0, b"k", b"v", None, 1, 1, ())
 
 
+async def position_after_a_seek_with_a_fetch_in_flight(stock_or_mended: type[driver.Consumer]) -> int:
+    """Return where a partition stands when it was sought to its start while a fetch from before was not answered yet."""
+    worker = Worker(stock_or_mended, None)
+    thread, consumer = worker.consumer._thread, worker.consumer
+    consumer._set_active_tps({SOURCE})
+    await worker.app._fetcher.maybe_start()
+    await thread.in_flight.wait()
+    consumer.stop_flow()
+    seeking = asyncio.create_task(consumer.seek_wait({SOURCE: 0}))
+    await turns(100)
+    thread.answer.set()
+    await seeking
+    await turns(100)
+    await worker.app._fetcher.stop()
+    assert not worker.delivered
+    return thread.position
+
+
+async def test_a_fetch_in_flight_is_answered_before_the_seek():
+    assert await position_after_a_seek_with_a_fetch_in_flight(Consumer) == 0
+
+
+async def test_stock_consumer_stands_behind_records_that_it_dropped():
+    assert await position_after_a_seek_with_a_fetch_in_flight(driver.Consumer) == BATCH
+
+
 class Worker:
     """A Faust app after its tables were read back, with the consumer class under test."""
 

@@ -1,112 +1,36 @@
 """The export ledgers of the state agents: counts, issues, gauges, what stays over restarts, and crashes at every moment."""
 
 from collections import defaultdict
-from datetime import datetime
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 
 from hegui.rules.core import Outcome
 from hegui.rules.engine import rule_set_hash
-from hegui.rules.exports import Account, account_key, exported
+from hegui.rules.exports import exported
 from hegui.rules.facts import Facts
-from hegui.rules.issues import Timing
-from hegui.rules.observations import ExportSum, Observation
-from hegui.rules.policy import Entity, ExportMechanism
+from hegui.rules.policy import Entity
 from hegui.streams.errors import StateVersionError
-from hegui.streams.metrics import StateMetrics
-from hegui.streams.observations import partition_of
 from hegui.streams.state.contents import contents
-from hegui.streams.state.issues import IssueKeeper
+from hegui.streams.state.export_table import read_accounts
 from tests.streams.example import BOOK, POLICY, engine, envelope
+from tests.streams.state.export_ledgers import ENTITY, PARTITIONS, Ledgers, day, hashes, ms, with_mechanism
 from tests.streams.test_end_to_end import SOURCES, World, _small_blocks, play, steps  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.usefixtures("_small_blocks")
-PARTITIONS = 4
-ENTITY = "example-company"
-AT_MS = 1_795_140_000_000
-
-
-def ms(text):
-    return round(datetime.fromisoformat(text).timestamp() * 1000)
-
-
-class Ledgers:
-    """A keeper, its table, and a log of observations."""
-
-    def __init__(self, table=None, owned=range(PARTITIONS), policy=POLICY):
-        self.metrics = StateMetrics(CollectorRegistry())
-        self.keeper = IssueKeeper(PARTITIONS, Timing(quiet_ms=10**12, update_ms=0), self.metrics, version="0")
-        self.keeper.use(policy, BOOK, BOOK, rule_set_hash(BOOK))
-        self.table = {} if table is None else table
-        self.offset = 0
-        self.keeper.load(self.table, owned)
-
-    def tell(
-        self,
-        ordinary=(),
-        sensitive=(),
-        *,
-        entity=ENTITY,
-        controller=None,
-        year=2026,
-        at_ms=AT_MS,
-        watermark_ms=AT_MS,
-        uncounted=None,
-    ):
-        """Count persons, given as numbers; return the findings."""
-        account = Account("default", controller or "example-group", entity, year)
-        sum_ = ExportSum(account, at_ms, hashes(ordinary), hashes(sensitive), uncounted or {})
-        return self.step(partition_of(account_key(account).encode(), PARTITIONS), watermark_ms, (sum_,))
-
-    def step(self, partition, watermark_ms, exports=()):
-        self.offset += 1
-        observation = Observation("events", 0, 0, 0, self.offset, watermark_ms, (), exports)
-        step = self.keeper.step(partition, self.offset, AT_MS + self.offset, observation)
-        self.table.update(step.writes)
-        return [msgspec.json.decode(value) for _, value, _ in step.findings]
-
-    def tick(self, watermark_ms=AT_MS):
-        return [f for partition in self.keeper.issues for f in self.step(partition, watermark_ms)]
-
-    def open(self):
-        return {(issue.rule, issue.service) for issue in self.keeper.open()}
-
-    def gauge(self, name, **labels):
-        return self.metrics.registry.get_sample_value(f"compliance_{name}", {"tenant": "default", **labels})
-
-    def subjects(self, entity=ENTITY, year="2026"):
-        return [self.gauge("export_subjects", entity=entity, year=year, kind=k) for k in ("ordinary", "sensitive")]
-
-
-def hashes(numbers):
-    return tuple(f"{number:064x}" for number in numbers)
-
-
-def with_mechanism(kind, valid_from="2025-01-01T00:00:00+08:00", valid_to="2028-01-01T00:00:00+08:00"):
-    held = ExportMechanism(
-        kind=kind,
-        reference="m-1",
-        valid_from=datetime.fromisoformat(valid_from),
-        valid_to=datetime.fromisoformat(valid_to),
-    )
-    entities = tuple(
-        msgspec.structs.replace(e, export_mechanisms=(held,)) if e.name == ENTITY else e for e in POLICY.entities
-    )
-    return msgspec.structs.replace(POLICY, entities=entities)
+LONG_AGO = day("2026-03-01")
 
 
 def test_the_hundred_thousandth_person_opens_the_issue_and_no_one_before():
     ledgers = Ledgers()
-    assert ledgers.tell(range(79_999)) == []
-    (near,) = ledgers.tell([79_999])
+    assert ledgers.tell(range(79_999), day=LONG_AGO) == []
+    (near,) = ledgers.tell([79_999], day=LONG_AGO)
     assert (near["compliance"]["control"], near["resources"][0]["uid"]) == ("LOC013", ENTITY)
-    ledgers.tell(range(99_999))
+    ledgers.tell(range(99_999), day=LONG_AGO)
     assert ledgers.open() == {("LOC013", ENTITY)}
-    findings = ledgers.tell([99_999])
+    findings = ledgers.tell([99_999], day=LONG_AGO)
     assert {(f["activity_name"], f["compliance"]["control"]) for f in findings} == {
         ("Create", "LOC012"),
         ("Close", "LOC013"),
@@ -118,11 +42,11 @@ def test_the_hundred_thousandth_person_opens_the_issue_and_no_one_before():
 
 def test_the_first_person_whose_information_is_sensitive_opens_it_too():
     ledgers = Ledgers()
-    ledgers.tell((), [1])
+    ledgers.tell((), [1], day=LONG_AGO)
     assert ledgers.open() == {("LOC012", ENTITY)}
-    ledgers.tell((), range(9_999))
+    ledgers.tell((), range(9_999), day=LONG_AGO)
     assert ledgers.open() == {("LOC012", ENTITY), ("LOC013", ENTITY)}
-    ledgers.tell((), [9_999])
+    ledgers.tell((), [9_999], day=LONG_AGO)
     assert ledgers.open() == {("LOC011", ENTITY)}
 
 
@@ -211,7 +135,12 @@ def test_a_partition_that_moves_away_takes_its_gauges_with_it():
     ledgers = Ledgers()
     ledgers.tell(range(10), uncounted={"no_subject": 1})
     ledgers.keeper.hide(range(PARTITIONS))
-    names = ("compliance_export_subjects", "compliance_export_uncounted_events", "compliance_ledger_outcome")
+    names = (
+        "compliance_export_subjects",
+        "compliance_export_new_subjects",
+        "compliance_export_uncounted_events",
+        "compliance_ledger_outcome",
+    )
     samples = [s for family in ledgers.metrics.registry.collect() if family.name in names for s in family.samples]
     assert samples == []
     ledgers.keeper.load(ledgers.table, range(PARTITIONS))
@@ -269,24 +198,30 @@ EXPORTING = ["LOC002", "LOC003", "LOC009", "LOC005", "exported", "chat", "inconc
 def test_whatever_dies_the_ledgers_equal_the_reference_to_the_person(kinds, schedule):
     world = play(World(kinds, rules=BOOK), schedule)
     snapshot = engine().snapshot
-    persons, uncounted = defaultdict(lambda: (set(), set())), defaultdict(lambda: defaultdict(int))
+    persons, uncounted = defaultdict(lambda: ({}, {})), defaultdict(lambda: defaultdict(int))
     for envelope_ in [envelope(kind, n) for p in range(SOURCES) for n, kind in enumerate(kinds[p::SOURCES])]:
         at_ms = round(envelope_.time.timestamp() * 1000)
         service = snapshot.services.get(("default", envelope_.data.service))
         found = exported(envelope_.data, Facts(snapshot, at_ms, "default", service), True)
         if found is None:
             continue
-        persons[found.account][found.sensitive].update(map(bytes.fromhex, found.persons))
+        days = persons[found.account][found.sensitive]
+        for one in map(bytes.fromhex, found.persons):
+            days[one] = min(found.day, days.get(one, found.day))
         if found.problem is not None:
             uncounted[found.account][found.problem] += 1
-    counted = {a.state.account: (a.ordinary, a.sensitive) for a in world.keeper.exports.accounts()}
-    assert counted == dict(persons)
+    assert days_of(world.keeper.exports.accounts()) == dict(persons)
     assert {a.state.account: a.state.uncounted() for a in world.keeper.exports.accounts() if a.state.marks} == uncounted
-    stored = [value for table in world.tables.values() for key, value in table.items() if key.startswith(b"\x01p")]
-    assert sum(map(len, stored)) == 32 * sum(len(o) + len(s) for o, s in persons.values())
+    stored = {key: value for table in world.tables.values() for key, value in table.items()}
+    assert days_of(read_accounts(stored).values()) == dict(persons)
     failing = {issue.rule for issue in world.keeper.open() if issue.service == ENTITY}
     assert failing == ({"LOC012"} if any(s for _, s in persons.values()) else set())
     assert Outcome.ERROR not in {key[3] for key in world_outcomes(world)}
+
+
+def days_of(accounts):
+    """Account to the persons of both kinds with their days."""
+    return {a.state.account: (a.ordinary.days, a.sensitive.days) for a in accounts}
 
 
 def world_outcomes(world):
