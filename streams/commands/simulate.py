@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from hegui.rules.events import GenerationEnvelope
-from hegui.streams import simulation
+from hegui.streams import simulated_cases, simulation
 from hegui.streams.commands.options import config_option, settings_from
 from hegui.streams.settings import Settings
 
@@ -94,6 +94,9 @@ async def send(
             topic = topics[0] if isinstance(event, GenerationEnvelope) else topics[-1]
             await client.send(topic, simulation.encode(event))
             sent += 1
+            if sent % 100 == 0:
+                for case in simulated_cases.cases(sent // 100, time.time_ns() // 1_000_000, f"sim{now_ms:x}"):
+                    await client.send(topics[-1], simulation.encode(case))
             if sent % 1000 == 0:
                 # One record in a thousand is broken: dead letters are part of the picture.
                 await client.send(topic, b'{"broken":')

@@ -43,7 +43,7 @@ def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
 
 def test_the_dashboards_have_ids_that_alerts_link_to() -> None:
     uids = {board["uid"] for board in BOARDS.values()}
-    assert uids == {"hegui-overview", "hegui-rule", "hegui-daemon", "hegui-ledgers"}
+    assert uids == {"hegui-overview", "hegui-rule", "hegui-daemon", "hegui-ledgers", "hegui-duties"}
     linked = {re.search(r"/d/([\w-]+)", alert["annotations"]["dashboard_url"])[1] for alert in ALERTS.values()}  # type: ignore[index]
     assert linked <= uids
 
@@ -81,6 +81,7 @@ def test_board_variables(board: dict[str, Any]) -> None:
     wanted = {
         "hegui-daemon": {"job", "instance"},
         "hegui-ledgers": {"tenant", "entity", "year"},
+        "hegui-duties": {"tenant", "service"},
     }.get(board["uid"], {"tenant", "service", "rule"})
     assert set(known) == wanted | {"datasource", "runbook_base"}
     for variable in known.values():

@@ -14,8 +14,9 @@ from cloudevents.core.bindings.kafka import KafkaMessage, to_binary_event, to_st
 from cloudevents.core.v1.event import CloudEvent
 from msgspec.structs import replace
 
-from hegui.rules.events import Envelope, GenerationEvent, IngestEvent
-from hegui.streams.simulated_events import exported
+from hegui.rules.events import Envelope, Event, GenerationEvent, IngestEvent
+from hegui.streams.simulated_cases import opened
+from hegui.streams.simulated_events import companion, exported
 from hegui.streams.simulation import FAULTS, chat, envelope, image, licensed
 
 PAUSE_S = 0.2
@@ -100,6 +101,8 @@ class Traffic(threading.Thread):
                 await self._event(producer, "sound", chat, "binary")
                 await self._event(producer, "sound", lambda number, _: licensed(number), "structured")
                 await self._event(producer, "sound", _counted, "binary")
+                await self._event(producer, "sound", companion, "structured")
+                await self._event(producer, "sound", opened, "binary")
                 if not self._mended.is_set():
                     await self._fault(producer, turn % len(FAULTY))
                 if await asyncio.to_thread(self._stop_asked.wait, PAUSE_S):
@@ -119,7 +122,7 @@ class Traffic(threading.Thread):
         self,
         producer: AIOKafkaProducer,
         kind: str,
-        make: Callable[[int, int], GenerationEvent | IngestEvent],
+        make: Callable[[int, int], Event],
         encoding: str,
     ) -> None:
         number, at_ms = next(self._numbers), time.time_ns() // 1_000_000
