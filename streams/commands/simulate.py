@@ -68,7 +68,7 @@ async def send(
 
     client = producer(settings.kafka)
     await start_with_retry(client, "simulator")
-    sent = 0
+    sent = of_cases = 0
     try:
         now_ms = time.time_ns() // 1_000_000
         if settings.topics.optouts:
@@ -97,6 +97,7 @@ async def send(
             if sent % 100 == 0:
                 for case in simulated_cases.cases(sent // 100, time.time_ns() // 1_000_000, f"sim{now_ms:x}"):
                     await client.send(topics[-1], simulation.encode(case))
+                    of_cases += 1
             if sent % 1000 == 0:
                 # One record in a thousand is broken: dead letters are part of the picture.
                 await client.send(topic, b'{"broken":')
@@ -107,4 +108,4 @@ async def send(
         await client.stop()
     if sys.stderr.isatty():
         click.echo("simulator stopped", err=True)
-    return sent
+    return sent + of_cases

@@ -19,6 +19,7 @@ from hegui.rules.observations import Mark, Observation, count
 from hegui.rules.violations import Violation
 from hegui.streams.state.export_table import is_export_key, read_accounts
 from hegui.streams.state.issues import PROGRESS
+from hegui.streams.state.ledgers import LEDGER
 from hegui.streams.topics import changelog_name
 from tests.broker.reference import Key, Ledger, Ledgers, Reference, Totals, difference
 from tests.broker.topics import Topics
@@ -50,7 +51,7 @@ class Deployment(Topics):
         """All issues in the changelog."""
         found = {}
         for key, value in (await self.table()).items():
-            if not key.startswith(PROGRESS) and not is_export_key(key):
+            if not key.startswith((PROGRESS, LEDGER)) and not is_export_key(key):
                 issue = msgspec.json.decode(value, type=Issue)
                 found[issue.tenant, issue.rule, issue.service] = issue
         return found

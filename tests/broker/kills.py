@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hegui.rules.events import Envelope
 from hegui.streams.simulation import traffic
 from tests.broker.harness import Deployment
+from tests.broker.ledger_states import ledger_state_faults
 from tests.broker.processes import Daemon, now_ms
 
 EVENTS = 2500
@@ -65,6 +66,7 @@ async def kill_round(
         if any(daemon.role == "state" for daemon in deployment.daemons):
             await deployment.issues_settled()
             faults += await deployment.state_faults()
+            faults += await ledger_state_faults(deployment)
     except (TimeoutError, AssertionError) as error:
         faults.append(str(error))
     restarts = sum(daemon.restarts for daemon in daemons) - before

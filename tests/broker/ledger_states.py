@@ -1,6 +1,7 @@
 """The ledgers of a deployment beside the reference: sources, corpora, sessions, cases, users, labels and label coverage."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -10,10 +11,12 @@ from hegui.rules.engine import Engine
 from hegui.rules.events import Envelope
 from hegui.rules.ledgers.form import State
 from hegui.streams.decoders import decode_cloudevents
+from hegui.streams.errors import DecodeError
 from hegui.streams.observations import partition_of
 from hegui.streams.simulation import envelope
 from hegui.streams.state.ledgers import LEDGER, ledger_place, read_state
 from tests.broker.harness import Deployment
+from tests.broker.reference import Reference
 from tests.streams.state.ledger_events import KINDS, folded
 
 CONCLUDED = ("condemned_at_ms", "episode", "cleared", "last_ms")
@@ -42,13 +45,22 @@ def events(clock_ms: Any, *, seed: int, run: str = "ledgers", **_: Any) -> Itera
         number += 1
 
 
+def index_labels(made: Deployment, smallest_sample: int = 5) -> None:
+    """Let the policy index labels and judge samples of a size; before the processes start."""
+    text = made.policy_path.read_text("utf-8").replace("label_index: false", "label_index: true ")
+    assert "label_index: true" in text
+    made.policy_path.write_text(f"{text}\nsource_min_sample: {smallest_sample}\n", "utf-8")
+    made.reference = Reference(made.settings, made.optouts)
+
+
 async def wanted(made: Deployment, engine: Engine) -> dict[bytes, dict[str, Any]]:
     """Table key to the state that the input topics lead to."""
     told = []
     for topic in (made.generation, made.ingest):
         for record in await made.read(topic):
-            for one in decode_cloudevents(record.value, record.headers):
-                told.append((one, min(int(one.time.timestamp() * 1000), record.timestamp)))
+            with suppress(DecodeError):
+                found = decode_cloudevents(record.value, record.headers)
+                told += [(one, min(int(one.time.timestamp() * 1000), record.timestamp)) for one in found]
     partitions = made.settings.topics.state_partitions
     return {
         ledger_place(partition_of(place.encode(), partitions), kind, place, name): comparable(state)

@@ -15,22 +15,13 @@ from hegui.streams.simulation import SOUND, envelope
 from hegui.streams.state.app import state_group
 from hegui.streams.topics import changelog_name
 from tests.broker.harness import Deployment, deployment
-from tests.broker.ledger_states import events, ledger_state_faults, stored
+from tests.broker.ledger_states import events, index_labels, ledger_state_faults, stored
 from tests.broker.processes import dice, now_ms, until
-from tests.broker.reference import Reference
 
 pytestmark = pytest.mark.broker
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS") or 2)
 HOUR_MS = 3_600_000
-
-
-def policy_with_index(made: Deployment) -> None:
-    """Let the policy index labels and judge small samples."""
-    text = made.policy_path.read_text("utf-8").replace("label_index: false", "label_index: true ")
-    assert "label_index: true" in text
-    made.policy_path.write_text(f"{text}\nsource_min_sample: 5\n", "utf-8")
-    made.reference = Reference(made.settings, made.optouts)
 
 
 async def settled(made: Deployment) -> list[str]:
@@ -44,7 +35,7 @@ async def settled(made: Deployment) -> list[str]:
 async def test_every_ledger_is_exact_after_kill_9_in_the_middle_of_an_update(kafka, victims):
     chance: random.Random = dice()
     async with deployment(kafka.bootstrap) as made:
-        policy_with_index(made)
+        index_labels(made)
         daemons = [await made.daemon(role).start() for role in ("evaluator", "state")]
         for number in range(ROUNDS):
             told = islice(events(now_ms, seed=number, run=f"r{number}"), 1500)
@@ -72,7 +63,7 @@ async def test_every_ledger_is_exact_after_kill_9_in_the_middle_of_an_update(kaf
 
 async def test_ledgers_move_between_two_processes_and_show_once(kafka):
     async with deployment(kafka.bootstrap) as made:
-        policy_with_index(made)
+        index_labels(made)
         await made.daemon("evaluator").start()
         first = await made.daemon("state").start()
         told = events(now_ms, seed=1)
@@ -180,7 +171,7 @@ async def test_counts_of_another_deployment_on_the_same_topic_are_refused_and_to
 
 async def test_a_table_rebuilt_from_the_observations_is_the_same(kafka):
     async with deployment(kafka.bootstrap) as made:
-        policy_with_index(made)
+        index_labels(made)
         await made.daemon("evaluator").start()
         state = await made.daemon("state").start()
         told = events(now_ms, seed=4)
