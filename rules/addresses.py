@@ -54,7 +54,7 @@ def address_of(url: str) -> Address:
     site = f"[{host}]" if ":" in host else host
     if port not in _DEFAULT_PORTS:
         site = f"{site}:{port}"
-    return Address(host, site, normal_path(parts.path), _normal_octets(parts.query))
+    return Address(host, site, normal_path(parts.path), normal_octets(parts.query))
 
 
 def normal_address(text: str) -> str:
@@ -75,7 +75,7 @@ def host_of_normal(text: str) -> str:
 def normal_path(path: str) -> str:
     """Return a path with percent-encoding and dot segments made normal, without the slash at its end."""
     kept: list[str] = []
-    for segment in _normal_octets(path).split("/")[1 if path.startswith("/") else 0 :]:
+    for segment in normal_octets(path).split("/")[1 if path.startswith("/") else 0 :]:
         if segment == "..":
             del kept[-1:]
         elif segment != ".":
@@ -95,7 +95,8 @@ def prefixes_of(address: Address) -> list[str]:
     return found
 
 
-def _normal_octets(text: str) -> str:
+def normal_octets(text: str) -> str:
+    """Return a path or query with unreserved octets decoded and all others that are no part of a URL encoded. RFC 3986 section 6.2.2."""
     encoded = _ENCODED.sub(_normal_escape, text)
     return quote(encoded, safe=_SAFE, errors="replace")
 

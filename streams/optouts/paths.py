@@ -1,0 +1,154 @@
+"""Rules with paths, as robots.txt and its kin have them, turned into statements about prefixes and pages. RFC 9309 section 2.2.2.
+
+A prefix in normal form covers whole path levels, and of one source the longest prefix counts (`rules.preferences.LONGEST_MATCH`). So a
+rule becomes a statement about its path, with the value that the longest matching rule gives to just that path; where nothing is
+said, though a broader prefix says something, the value is `unknown`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from hegui.rules.addresses import Address, normal_octets, normal_path
+from hegui.rules.fact_tables import OptOut
+from hegui.streams.errors import OptOutError
+from hegui.streams.optouts.normal_form import Reading, statement
+from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.structured_fields import agreed, strictest
+
+MAX_PATH = 1900
+"""Longest path of a rule, characters: with its host it must fit into a subject."""
+
+_STARS = re.compile(r"\*+(\$?)$")
+
+
+class PathRule(NamedTuple):
+    """What one rule says of the URLs that begin with its path."""
+
+    path: str
+    """Percent-encoded in one form, else as written."""
+    exact: bool
+    """Whether only the path itself is meant (it ended with `$`)."""
+    values: Mapping[str, str]
+    """Category to `allow`, `deny` or `unknown`."""
+    line: int
+
+
+def path_rule(text: str, values: Mapping[str, str], line: int) -> PathRule:
+    """Read the path of a rule: a star at its end says nothing, a dollar sign means the end of the URL.
+
+    Raises:
+        OptOutError: a wildcard stands inside, or the path is too long.
+    """
+    if len(text) > MAX_PATH:
+        raise OptOutError("too_deep")
+    bare = _STARS.sub("", text)
+    exact = bare == text and text.endswith("$")
+    bare = bare[:-1] if exact else bare
+    if "*" in bare or "$" in bare:
+        raise OptOutError("pattern")
+    path = normal_octets(bare)
+    return PathRule(path if path.startswith("/") else "/" + path, exact, values, line)
+
+
+class _Rules:
+    """The rules for one crawler, by path."""
+
+    def __init__(self, rules: Iterable[PathRule], yes_wins: bool) -> None:
+        self.prefixes: dict[str, dict[str, str]] = {}
+        self.pages: dict[str, dict[str, str]] = {}
+        for rule in rules:
+            known = (self.pages if rule.exact else self.prefixes).setdefault(rule.path, {})
+            for category, value in rule.values.items():
+                said = {value, known.get(category, value)}
+                # RFC 9309: of an Allow and a Disallow for the same path the Allow counts. AIPREF: the no.
+                known[category] = "unknown" if yes_wins and "unknown" in said else strictest(said)
+
+    def of(self, path: str, exact: bool) -> Mapping[str, str]:
+        """Return what the longest rule that matches says: of a page when `exact`, else of a prefix."""
+        if exact and path in self.pages:
+            return self.pages[path]
+        for end in range(len(path), 0, -1):
+            found = self.prefixes.get(path[:end])
+            if found is not None:
+                return found
+        return {}
+
+
+def statements_of(
+    rules: Sequence[Sequence[PathRule]],
+    address: Address,
+    reading: Reading,
+    source: str,
+    *,
+    yes_wins: bool = False,
+    no_yes: bool = False,
+) -> Iterator[OptOut | Remark]:
+    """Yield the statements that rules with paths make about a site.
+
+    Args:
+        rules: for each crawler its rules. Said to several, any no counts, and a yes when it is said to all.
+        address: the site.
+        reading: where and when they were read.
+        source: the format; one of `LONGEST_MATCH`.
+        yes_wins: whether of two rules for the same path the one that refuses nothing counts.
+        no_yes: whether a yes is not to be taken (the text was cut).
+    """
+    crawlers = [_Rules(of_one, yes_wins) for of_one in rules]
+    values: dict[tuple[str, str, str], str] = {}
+    lines: dict[tuple[str, str, str], int] = {}
+    categories = sorted({category for of_one in rules for rule in of_one for category in rule.values})
+    narrowed: set[int] = set()
+    for rule in (rule for of_one in rules for rule in of_one):
+        said = [crawler.of(rule.path, rule.exact) for crawler in crawlers]
+        for category in categories:
+            value = agreed(each.get(category, "unknown") for each in said)
+            path, _, query = rule.path.partition("?")
+            subject = address.site + normal_path(path) + ("?" + query if query else "")
+            # `/a` and `/a/` have one normal form: what they say is combined, and a yes needs both.
+            key = ("url" if rule.exact else "url_prefix", subject, category)
+            values[key] = agreed((value, values.get(key, value)))
+            lines.setdefault(key, rule.line)
+        if not rule.exact and not rule.path.endswith("/") and "deny" in rule.values.values():
+            narrowed.add(rule.line)
+    spoken = {
+        (subject, category)
+        for (scheme, subject, category), value in values.items()
+        if value != "unknown" and scheme == "url_prefix"
+    }
+    for (scheme, subject, category), found in values.items():
+        value = "unknown" if found == "allow" and no_yes else found
+        if value == "unknown" and not any((above, category) in spoken for above in _above(subject)):
+            continue
+        line = lines[scheme, subject, category]
+        try:
+            yield statement(
+                scheme,
+                subject,
+                value,
+                reading.at_ms,
+                source=source,
+                category=category,
+                evidence=evidence(reading, line),
+            )
+        except OptOutError as error:
+            yield Remark(line, error.reason)
+    for line in sorted(narrowed):
+        yield Remark(line, "narrowed")
+
+
+def _above(subject: str) -> Iterator[str]:
+    """Yield the prefixes that cover a subject, itself among them."""
+    path, _, query = subject.partition("?")
+    if query:
+        yield subject
+    site, *segments = path.split("/")
+    for count in range(len(segments) + 1):
+        yield f"{site}/{'/'.join(segments[:count])}"
+
+
+def evidence(reading: Reading, line: int) -> str:
+    """Return the reference of a line of a text."""
+    return f"{reading.evidence} line {line}" if reading.evidence else f"line {line}"
