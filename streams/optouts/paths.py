@@ -8,8 +8,9 @@ said, though a broader prefix says something, the value is `unknown`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hegui.rules.addresses import Address, normal_octets, normal_path
 from hegui.rules.fact_tables import OptOut
@@ -22,35 +23,40 @@ MAX_PATH = 1900
 """Longest path of a rule, characters: with its host it must fit into a subject."""
 
 _STARS = re.compile(r"\*+(\$?)$")
+_WILDCARD = re.compile(r"[*$]")
 
 
 class PathRule(NamedTuple):
     """What one rule says of the URLs that begin with its path."""
 
     path: str
-    """Percent-encoded in one form, else as written."""
-    exact: bool
-    """Whether only the path itself is meant (it ended with `$`)."""
+    """Percent-encoded in one form, else as written; of a pattern only what stands before the first wildcard."""
+    kind: Literal["prefix", "page", "pattern"]
+    """`page`: only the path itself is meant (it ended with `$`). `pattern`: a wildcard stands inside, which no prefix can tell."""
     values: Mapping[str, str]
     """Category to `allow`, `deny` or `unknown`."""
     line: int
+
+    def leaks(self) -> bool:
+        """Whether it also speaks of URLs that a statement about whole path levels does not cover."""
+        return self.kind == "pattern" or (self.kind == "prefix" and not self.path.endswith("/"))
 
 
 def path_rule(text: str, values: Mapping[str, str], line: int) -> PathRule:
     """Read the path of a rule: a star at its end says nothing, a dollar sign means the end of the URL.
 
     Raises:
-        OptOutError: a wildcard stands inside, or the path is too long.
+        OptOutError: the path is too long.
     """
     if len(text) > MAX_PATH:
         raise OptOutError("too_deep")
     bare = _STARS.sub("", text)
-    exact = bare == text and text.endswith("$")
-    bare = bare[:-1] if exact else bare
-    if "*" in bare or "$" in bare:
-        raise OptOutError("pattern")
-    path = normal_octets(bare)
-    return PathRule(path if path.startswith("/") else "/" + path, exact, values, line)
+    page = bare == text and text.endswith("$")
+    bare = bare[:-1] if page else bare
+    literal = _WILDCARD.split(bare, maxsplit=1)[0]
+    path = normal_octets(literal)
+    path = path if path.startswith("/") else "/" + path
+    return PathRule(path, "pattern" if literal != bare else "page" if page else "prefix", values, line)
 
 
 class _Rules:
@@ -60,21 +66,39 @@ class _Rules:
         self.prefixes: dict[str, dict[str, str]] = {}
         self.pages: dict[str, dict[str, str]] = {}
         for rule in rules:
-            known = (self.pages if rule.exact else self.prefixes).setdefault(rule.path, {})
+            if rule.kind == "pattern":
+                continue
+            known = (self.pages if rule.kind == "page" else self.prefixes).setdefault(rule.path, {})
             for category, value in rule.values.items():
                 said = {value, known.get(category, value)}
                 # RFC 9309: of an Allow and a Disallow for the same path the Allow counts. AIPREF: the no.
                 known[category] = "unknown" if yes_wins and "unknown" in said else strictest(said)
 
-    def of(self, path: str, exact: bool) -> Mapping[str, str]:
-        """Return what the longest rule that matches says: of a page when `exact`, else of a prefix."""
-        if exact and path in self.pages:
+    def of(self, path: str, page: bool) -> Mapping[str, str]:
+        """Return what the longest rule that matches says: of a page when `page`, else of a prefix."""
+        if page and path in self.pages:
             return self.pages[path]
         for end in range(len(path), 0, -1):
             found = self.prefixes.get(path[:end])
             if found is not None:
                 return found
         return {}
+
+
+class _Exceptions:
+    """The rules that take something out of a yes and cannot be told whole: what they cut a hole into says nothing."""
+
+    def __init__(self, rules: Iterable[PathRule], category: str) -> None:
+        said = [rule for rule in rules if rule.leaks() and rule.values.get(category) != "allow"]
+        self._paths = sorted(rule.path for rule in said)
+        self._patterns = {rule.path for rule in said if rule.kind == "pattern"}
+
+    def hit(self, path: str) -> bool:
+        """Tell whether one of them may speak of a URL that begins with `path`."""
+        at = bisect_left(self._paths, path)
+        if at < len(self._paths) and self._paths[at].startswith(path):
+            return True
+        return bool(self._patterns) and any(path[:end] in self._patterns for end in range(1, len(path)))
 
 
 def statements_of(
@@ -97,29 +121,43 @@ def statements_of(
         no_yes: whether a yes is not to be taken (the text was cut).
     """
     crawlers = [_Rules(of_one, yes_wins) for of_one in rules]
+    every = [rule for of_one in rules for rule in of_one]
     values: dict[tuple[str, str, str], str] = {}
     lines: dict[tuple[str, str, str], int] = {}
-    categories = sorted({category for of_one in rules for rule in of_one for category in rule.values})
-    narrowed: set[int] = set()
-    for rule in (rule for of_one in rules for rule in of_one):
-        said = [crawler.of(rule.path, rule.exact) for crawler in crawlers]
+    categories = sorted({category for rule in every for category in rule.values})
+    exceptions = {category: _Exceptions(every, category) for category in categories}
+    told: set[Remark] = set()
+    for rule in every:
+        if rule.kind == "pattern":
+            told.add(Remark(rule.line, "pattern"))
+            continue
+        if rule.leaks() and "deny" in rule.values.values():
+            told.add(Remark(rule.line, "narrowed"))
+        said = [crawler.of(rule.path, page=rule.kind == "page") for crawler in crawlers]
+        path, _, query = rule.path.partition("?")
+        subject = address.site + normal_path(path) + ("?" + query if query else "")
         for category in categories:
             value = agreed(each.get(category, "unknown") for each in said)
-            path, _, query = rule.path.partition("?")
-            subject = address.site + normal_path(path) + ("?" + query if query else "")
+            if value == "allow" and (no_yes or exceptions[category].hit(rule.path)):
+                value = "unknown"
             # `/a` and `/a/` have one normal form: what they say is combined, and a yes needs both.
-            key = ("url" if rule.exact else "url_prefix", subject, category)
+            twin = (path[:-1] if path.endswith("/") else path + "/") + ("?" + query if query else "")
+            if value == "allow" and path != "/" and (rule.kind == "page" or query or path.endswith("/")):
+                also = agreed(crawler.of(twin, page=True).get(category, "unknown") for crawler in crawlers)
+                if also != "allow" and (rule.kind == "page" or query):
+                    value = also
+                elif also != "allow":  # what lies below may be taken, the page itself not
+                    values["url", subject, category] = also
+                    lines["url", subject, category] = rule.line
+            key = ("url" if rule.kind == "page" else "url_prefix", subject, category)
             values[key] = agreed((value, values.get(key, value)))
             lines.setdefault(key, rule.line)
-        if not rule.exact and not rule.path.endswith("/") and "deny" in rule.values.values():
-            narrowed.add(rule.line)
     spoken = {
         (subject, category)
         for (scheme, subject, category), value in values.items()
         if value != "unknown" and scheme == "url_prefix"
     }
-    for (scheme, subject, category), found in values.items():
-        value = "unknown" if found == "allow" and no_yes else found
+    for (scheme, subject, category), value in values.items():
         if value == "unknown" and not any((above, category) in spoken for above in _above(subject)):
             continue
         line = lines[scheme, subject, category]
@@ -135,8 +173,7 @@ def statements_of(
             )
         except OptOutError as error:
             yield Remark(line, error.reason)
-    for line in sorted(narrowed):
-        yield Remark(line, "narrowed")
+    yield from sorted(told)
 
 
 def _above(subject: str) -> Iterator[str]:

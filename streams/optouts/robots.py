@@ -23,6 +23,7 @@ MAX_BYTES = 500 * 1024
 _ACCESS = {"allow": {"train": "unknown"}, "disallow": {"train": "deny"}}
 _PREFERENCES = {"content-usage": usage_preferences, "content-signal": signal_preferences}
 _RULES = frozenset({*_ACCESS, *_PREFERENCES})
+_READ = frozenset({"outside_group", "value_unknown"})
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _WITH_PATH = re.compile(r"([/*]\S*)\s+(.*)")
 
@@ -49,15 +50,15 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
         content = content[: max(content.rfind(b"\n"), content.rfind(b"\r")) + 1]
         yield Remark(0, "too_large")
     lines: list[Line] = []
+    told: set[Remark] = set()
     for found in scan(content):
         if isinstance(found, Line):
             lines.append(found)
         else:
-            yield found
+            told.add(found)
     access: list[list[PathRule]] = []
     usage: list[list[PathRule]] = []
     signals: list[list[PathRule]] = []
-    told: set[Remark] = set()
     for agent in reading.agents:
         of_agent: dict[str, list[PathRule]] = {"access": [], "content-usage": [], "content-signal": []}
         for line, loose in lines_for(lines, agent):
@@ -68,9 +69,11 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
         access.append(of_agent["access"])
         usage.append(of_agent["content-usage"])
         signals.append(of_agent["content-signal"])
+    # A line that could not be read may have been a no.
+    unread = cut or any(remark.refused and remark.reason not in _READ for remark in told)
     yield from statements_of(access, address, reading, "robots", yes_wins=True)
-    yield from statements_of(usage, address, reading, "content-usage", no_yes=cut)
-    yield from statements_of(signals, address, reading, "content-signal", no_yes=cut)
+    yield from statements_of(usage, address, reading, "content-usage", no_yes=unread)
+    yield from statements_of(signals, address, reading, "content-signal", no_yes=unread)
     yield from sorted(told)
 
 

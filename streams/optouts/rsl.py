@@ -147,19 +147,21 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
         return
     rules: dict[str, list[PathRule]] = {}
     sites: dict[str, Address] = {}
+    unread = False
     for each in found:
         try:
             address, path = _place(each.url, reading)
             rule = path_rule(path, each.values(), each.line)
         except OptOutError as error:
             yield Remark(each.line, error.reason)
+            unread = True
             continue
         if set(rule.values.values()) == {"unknown"}:
             yield Remark(each.line, "value_unknown")
         sites[address.site] = address
         rules.setdefault(address.site, []).append(rule)
     for site, of_site in rules.items():
-        yield from statements_of([of_site], sites[site], reading, "rsl")
+        yield from statements_of([of_site], sites[site], reading, "rsl", no_yes=unread)
 
 
 def _place(url: str, reading: Reading) -> tuple[Address, str]:

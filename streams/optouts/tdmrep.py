@@ -37,22 +37,24 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
         yield Remark(0, "syntax")
         return
     rules: list[PathRule] = []
+    unread = False
     seen: set[str] = set()
     for number, entry in enumerate(entries, 1):
         try:
             rule = _rule(entry, number)
         except OptOutError as error:
             yield Remark(number, error.reason)
+            unread = True
             continue
         if any(rule.path[:end] in seen for end in range(len(rule.path) + 1)):
             yield Remark(number, "never_reached")
             continue
-        if not rule.exact:
+        if rule.kind == "prefix":
             seen.add(rule.path)
         rules.append(rule)
         if rule.values["mine"] == "unknown":
             yield Remark(number, "value_unknown")
-    yield from statements_of([rules], address, reading, "tdmrep")
+    yield from statements_of([rules], address, reading, "tdmrep", no_yes=unread)
 
 
 def _rule(entry: Any, number: int) -> PathRule:
