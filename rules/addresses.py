@@ -1,7 +1,7 @@
 """Addresses of pages in one normal form, and the prefixes under which a statement about one may stand.
 
-A statement about a URL prefix covers whole path levels: `example.com/a` covers `/a`, `/a/` and `/a/b`, not `/ab`. The scheme makes no
-difference, nor do user names, the default ports, a fragment or a trailing slash. RFC 3986 sections 5.2.4 and 6.2.2.
+A statement about a URL prefix covers whole path levels: `example.com/a` covers `/a`, `/a/` and `/a/b`, not `/ab`; `example.com/a/` covers the
+latter two. The scheme makes no difference, nor do user names, the default ports or a fragment. RFC 3986 sections 5.2.4 and 6.2.2.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})|%")
 _SAFE = "!$&'()*+,;=:@/?-._~%"
 # As the importers write it: nothing to be changed. 0.5 us instead of 9.
 _NORMAL = re.compile(
-    r"[a-z0-9-]+(?:\.[a-z0-9-]+)+/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*)?"
+    r"[a-z0-9-]+(?:\.[a-z0-9-]+)+/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?"
 )
 
 
@@ -73,26 +73,33 @@ def host_of_normal(text: str) -> str:
 
 
 def normal_path(path: str) -> str:
-    """Return a path with percent-encoding and dot segments made normal, without the slash at its end."""
+    """Return a path with percent-encoding and dot segments made normal."""
     kept: list[str] = []
-    for segment in normal_octets(path).split("/")[1 if path.startswith("/") else 0 :]:
+    segments = normal_octets(path).split("/")[1 if path.startswith("/") else 0 :]
+    for segment in segments:
         if segment == "..":
             del kept[-1:]
         elif segment != ".":
             kept.append(segment)
-    while kept and not kept[-1]:
-        kept.pop()
+    if segments[-1] in {".", ".."}:
+        kept.append("")
     return "/" + "/".join(kept)
 
 
 def prefixes_of(address: Address) -> list[str]:
-    """Return the prefixes that cover an address, the broadest first: the site, each path level, and the query where there is one."""
-    segments = address.path[1:].split("/")[:MAX_LEVELS] if address.path != "/" else []
+    """Return the prefixes that cover an address, the broadest first: the site, each path level without and with its slash, and the query."""
     found = [address.site + "/"]
-    found += [f"{address.site}/{'/'.join(segments[:count])}" for count in range(1, len(segments) + 1)]
+    if address.path != "/":
+        prefix = address.site
+        segments = address.path[1:].split("/")
+        for segment in segments[:MAX_LEVELS]:
+            prefix = f"{prefix}/{segment}"
+            found += (prefix, prefix + "/")
+        if len(segments) <= MAX_LEVELS:
+            found.pop()  # the last level has no slash behind it
     if address.query:
         found.append(address.text())
-    return found
+    return list(dict.fromkeys(found))
 
 
 def normal_octets(text: str) -> str:

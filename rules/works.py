@@ -14,7 +14,7 @@ _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/)?(10\.[0-9]{4,9}(?:\.[0-9]+)*
 _ISCC = re.compile(r"[A-Z2-7]{10,128}")
 _DCI = re.compile(r"[A-Z0-9][A-Z0-9./-]{3,127}")
 _SHA256 = re.compile(r"(?:sha-?256:)?([0-9a-f]{64})")
-_SCHEMES = ("isbn", "doi", "isrc", "iscc", "dci")
+WORK_SCHEMES = ("isbn", "doi", "isrc", "iscc", "dci")
 
 
 def normal_work(text: str) -> str:
@@ -29,8 +29,8 @@ def normal_work(text: str) -> str:
     """
     scheme, _, number = text.strip().partition(":")
     scheme, number = scheme.strip().lower(), number.strip()
-    if scheme not in _SCHEMES:
-        raise ValueError(f"a work is named as {', '.join(f'{name}:' for name in _SCHEMES)} and its number")
+    if scheme not in WORK_SCHEMES:
+        raise ValueError(f"a work is named as {', '.join(f'{name}:' for name in WORK_SCHEMES)} and its number")
     try:
         if scheme == "isbn":
             return "isbn:" + re.sub("[ -]", "", isbn.validate(number, convert=True))

@@ -57,7 +57,7 @@ _STRICT = {"opt_out_unknown": "fail"}
             url="https://example.com/ab",
             given={"optouts": (_PREFIX,)},
         ),
-        fails("the page itself", source_type="crawl", url="https://example.com/a/", given={"optouts": (_PAGE,)}),
+        fails("the page itself", source_type="crawl", url="https://example.com:443/a#b", given={"optouts": (_PAGE,)}),
         passes("below a page", source_type="crawl", url="https://example.com/a/b", given={"optouts": (_PAGE,)}),
         fails(
             "holder",

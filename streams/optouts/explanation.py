@@ -9,8 +9,8 @@ from hegui.rules.fact_tables import OptOut
 from hegui.rules.hosts import domains_of
 from hegui.rules.preferences import NO_TO_TRAINING, Preference, combined, covering
 from hegui.rules.values import is_person_key
-from hegui.rules.works import normal_holder, normal_sha256, normal_work
-from hegui.streams.optouts.normal_form import web_address
+from hegui.rules.works import WORK_SCHEMES, normal_holder, normal_sha256
+from hegui.streams.optouts.normal_form import normal, web_address
 from hegui.streams.optouts.store import Store
 
 Key = tuple[str, str]
@@ -44,11 +44,12 @@ def keys_of(text: str) -> list[Key]:
         return [("user", text)]
     if text.lower().startswith("holder:"):
         return [("holder", normal_holder(text[7:]))]
-    for scheme, normal in (("content", normal_sha256), ("work", normal_work)):
-        try:
-            return [(scheme, normal(text))]
-        except ValueError:
-            continue
+    if text.partition(":")[0].strip().lower() in WORK_SCHEMES:
+        return [("work", normal("work", text))]
+    try:
+        return [("content", normal_sha256(text))]
+    except ValueError:
+        pass
     return _keys_of_address(web_address(text))
 
 

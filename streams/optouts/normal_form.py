@@ -7,14 +7,14 @@ import re
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
-from typing import NamedTuple, get_args
+from typing import NamedTuple, cast, get_args
 
 import msgspec
 from publicsuffixlist import PublicSuffixList
 
 from hegui.rules.addresses import MAX_LEVELS, Address, address_of
 from hegui.rules.fact_tables import OptOut, OptOutCategory, OptOutScheme, OptOutValue
-from hegui.rules.hosts import normal_host
+from hegui.rules.hosts import is_address, normal_host
 from hegui.rules.values import is_person_key
 from hegui.rules.works import normal_holder, normal_sha256, normal_work
 from hegui.streams.errors import OptOutError
@@ -84,11 +84,13 @@ def web_address(text: str) -> Address:
 
 
 def _check_host(host: str) -> None:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")):
+    if is_address(host):
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
             raise OptOutError("subject_invalid") from None
+    elif len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")):
+        raise OptOutError("subject_invalid")
 
 
 def _domain(text: str) -> str:
@@ -96,8 +98,10 @@ def _domain(text: str) -> str:
         host = normal_host(text.removeprefix("*."))
     except UnicodeError:
         raise OptOutError("subject_invalid") from None
+    if not host:
+        raise OptOutError("no_subject")
     _check_host(host)
-    if not host[-1].isdigit() and ":" not in host and suffixes().is_public(host):
+    if not is_address(host) and suffixes().is_public(host):
         raise OptOutError("public_suffix")
     return host
 
@@ -160,18 +164,15 @@ def statement(
         raise OptOutError("value_unknown")
     if category not in CATEGORIES:
         raise OptOutError("category_unknown")
-    return msgspec.convert(
-        {
-            "scheme": scheme,
-            "subject": normal(scheme, subject),
-            "value": value,
-            "observed_at_ms": at_ms,
-            "valid_to_ms": valid_to_ms,
-            "category": category,
-            "source": source,
-            "evidence": evidence[:MAX_SUBJECT],
-        },
-        OptOut,
+    return OptOut(
+        cast("OptOutScheme", scheme),
+        normal(scheme, subject),
+        cast("OptOutValue", value),
+        at_ms,
+        valid_to_ms,
+        cast("OptOutCategory", category),
+        source,
+        evidence[:MAX_SUBJECT],
     )
 
 

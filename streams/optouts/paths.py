@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from hegui.rules.addresses import Address, normal_octets, normal_path
+from hegui.rules.addresses import Address, address_of, normal_octets, normal_path, prefixes_of
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.normal_form import Reading, statement
@@ -140,15 +140,7 @@ def statements_of(
             value = agreed(each.get(category, "unknown") for each in said)
             if value == "allow" and (no_yes or exceptions[category].hit(rule.path)):
                 value = "unknown"
-            # `/a` and `/a/` have one normal form: what they say is combined, and a yes needs both.
-            twin = (path[:-1] if path.endswith("/") else path + "/") + ("?" + query if query else "")
-            if value == "allow" and path != "/" and (rule.kind == "page" or query or path.endswith("/")):
-                also = agreed(crawler.of(twin, page=True).get(category, "unknown") for crawler in crawlers)
-                if also != "allow" and (rule.kind == "page" or query):
-                    value = also
-                elif also != "allow":  # what lies below may be taken, the page itself not
-                    values["url", subject, category] = also
-                    lines["url", subject, category] = rule.line
+            # Several paths may have one normal form: what they say is combined, and a yes needs all of them.
             key = ("url" if rule.kind == "page" else "url_prefix", subject, category)
             values[key] = agreed((value, values.get(key, value)))
             lines.setdefault(key, rule.line)
@@ -158,7 +150,7 @@ def statements_of(
         if value != "unknown" and scheme == "url_prefix"
     }
     for (scheme, subject, category), value in values.items():
-        if value == "unknown" and not any((above, category) in spoken for above in _above(subject)):
+        if value == "unknown" and not any((above, category) in spoken for above in prefixes_of(address_of(subject))):
             continue
         line = lines[scheme, subject, category]
         try:
@@ -174,16 +166,6 @@ def statements_of(
         except OptOutError as error:
             yield Remark(line, error.reason)
     yield from sorted(told)
-
-
-def _above(subject: str) -> Iterator[str]:
-    """Yield the prefixes that cover a subject, itself among them."""
-    path, _, query = subject.partition("?")
-    if query:
-        yield subject
-    site, *segments = path.split("/")
-    for count in range(len(segments) + 1):
-        yield f"{site}/{'/'.join(segments[:count])}"
 
 
 def evidence(reading: Reading, line: int) -> str:

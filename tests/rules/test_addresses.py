@@ -12,7 +12,7 @@ from hegui.rules.addresses import MAX_LEVELS, Address, address_of, host_of_norma
     [
         ("https://example.com", "example.com/"),
         ("https://example.com/", "example.com/"),
-        ("HTTP://u:p@Example.COM:80/a/", "example.com/a"),
+        ("HTTP://u:p@Example.COM:80/a/", "example.com/a/"),
         ("https://example.com:443/a", "example.com/a"),
         ("https://example.com:8443/a", "example.com:8443/a"),
         ("example.com:8080/a", "example.com:8080/a"),
@@ -20,14 +20,16 @@ from hegui.rules.addresses import MAX_LEVELS, Address, address_of, host_of_norma
         ("example.com/a?", "example.com/a"),
         ("example.com/a?b=%7e&c=é", "example.com/a?b=~&c=%C3%A9"),
         ("example.com/%7Ea/%2e%2E/b", "example.com/b"),
-        ("example.com/a/./b/../c/..", "example.com/a"),
+        ("example.com/a/./b/../c/..", "example.com/a/"),
+        ("example.com/a/.", "example.com/a/"),
+        ("example.com/..", "example.com/"),
         ("example.com/../../a", "example.com/a"),
         ("example.com/a%2fb", "example.com/a%2Fb"),
         ("example.com/a%zz%", "example.com/a%25zz%25"),
         ("example.com/a%C3%A9", "example.com/a%C3%A9"),
         ("example.com/é", "example.com/%C3%A9"),
         ("example.com/a b\x00", "example.com/a%20b%00"),
-        ("example.com/a//b///", "example.com/a//b"),
+        ("example.com/a//b///", "example.com/a//b///"),
         ("example.com/a\\b", "example.com/a%5Cb"),
         ("http://[2001:DB8::1]/a", "[2001:db8::1]/a"),
         ("http://[2001:db8::1]:8080/a", "[2001:db8::1]:8080/a"),
@@ -54,10 +56,11 @@ def test_an_address_without_readable_host_or_port_is_refused(url: str) -> None:
     ("url", "prefixes"),
     [
         ("https://example.com", ["example.com/"]),
-        ("https://example.com/a/b/", ["example.com/", "example.com/a", "example.com/a/b"]),
+        ("https://example.com/a/b", ["example.com/", "example.com/a", "example.com/a/", "example.com/a/b"]),
+        ("https://example.com/a/", ["example.com/", "example.com/a", "example.com/a/"]),
         ("https://example.com/a?b", ["example.com/", "example.com/a", "example.com/a?b"]),
         ("https://example.com/?b", ["example.com/", "example.com/?b"]),
-        ("https://example.com:81//a", ["example.com:81/", "example.com:81/", "example.com:81//a"]),
+        ("https://example.com:81//a", ["example.com:81/", "example.com:81//", "example.com:81//a"]),
     ],
 )
 def test_the_prefixes_of_an_address_from_the_broadest(url: str, prefixes: list[str]) -> None:
@@ -66,7 +69,7 @@ def test_the_prefixes_of_an_address_from_the_broadest(url: str, prefixes: list[s
 
 def test_an_address_of_endless_depth_has_a_bounded_number_of_prefixes() -> None:
     deep = address_of("https://example.com/" + "a/" * 1000 + "?q")
-    assert len(prefixes_of(deep)) == MAX_LEVELS + 2
+    assert len(prefixes_of(deep)) == 2 * MAX_LEVELS + 2
 
 
 @given(st.text(max_size=60), st.text(max_size=20))

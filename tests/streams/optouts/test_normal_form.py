@@ -24,7 +24,7 @@ from tests.streams.optouts.texts import AT_MS, DIGEST, PERSON
         ("domain", "127.0.0.1", "127.0.0.1"),
         ("domain", "2001:DB8::1", "2001:db8::1"),
         ("domain", "my_site.example.com", "my_site.example.com"),
-        ("url_prefix", "https://u:p@Example.com:443/a/../b/", "example.com/b"),
+        ("url_prefix", "https://u:p@Example.com:443/a/../b/", "example.com/b/"),
         ("url_prefix", "example.com:8443/a", "example.com:8443/a"),
         ("url_prefix", "//example.com/%61", "example.com/a"),
         ("url", "http://example.com/a?b=1#c", "example.com/a?b=1"),

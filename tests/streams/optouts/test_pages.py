@@ -76,7 +76,12 @@ def test_the_html_of_a_message_is_read_too():
         ('<script>"<meta name=tdm-reservation content=0>"</script>', set()),
         ('<meta name="tdm-reservation" name="robots" content="noai" content="0">', set()),
         ("<p>tdm-reservation: 0</p>", set()),
-        ('<![bad[<meta name="robots" content="noai">', set()),
+        ('<![bad[<meta name="robots" content="noai">', {of_page("train", "deny")}),
+        ('<meta content="a > b, noai" name="robots">', {of_page("train", "deny")}),
+        ('<meta name="robots" content="noai', set()),
+        ('<script><meta name="robots" content="noai">', set()),
+        ("<metal name=robots content=noai>", set()),
+        ('<!-- <meta name="robots" content="noai">', set()),
         ("", set()),
     ],
 )
