@@ -70,6 +70,9 @@ class OptOut(msgspec.Struct, frozen=True, omit_defaults=True):
 ADDRESSES = frozenset({"url_prefix", "url"})
 """Schemes whose subjects are addresses."""
 
+NAMED_OTHERWISE = frozenset({"work", "holder", *ADDRESSES, "domain"})
+"""Schemes whose subjects may be written in several ways."""
+
 HOST = "url_host"
 """First part of the key that tells whether there is any statement about an address on a host."""
 

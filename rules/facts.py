@@ -13,6 +13,7 @@ import msgspec
 from hegui.rules.addresses import address_of, prefixes_of
 from hegui.rules.fact_tables import (
     HOST,
+    NAMED_OTHERWISE,
     FactStatus,
     FactTable,
     Filing,
@@ -71,23 +72,14 @@ class Snapshot:
         self.filing_tables = (policy_filings, self.filings)
         """Where filings stand: those of the policy, those of the topic."""
 
-    def registered_domains(self, url: str) -> tuple[str, ...]:
+    def registered(self, url: str) -> tuple[tuple[str, ...], bool]:
         """Return the URL's host and its parent domains as far as the table of opt-outs holds them, the nearest first.
 
-        Raises:
-            ValueError: the URL has no readable host.
-        """
-        return self._registered(url)[0]
-
-    def has_addresses(self, url: str) -> bool:
-        """Tell whether the table of opt-outs holds any statement about an address on the URL's host.
+        With them, whether there is any statement about an address on that host.
 
         Raises:
             ValueError: the URL has no readable host.
         """
-        return self._registered(url)[1]
-
-    def _registered(self, url: str) -> tuple[tuple[str, ...], bool]:
         # Crawls take many pages of one site: the answer for a host is kept while the table stays as it is (0.2 us instead of 1.3).
         table, known = self.optouts, self._domains
         if self._domains_at != table.changes:
@@ -165,7 +157,9 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
         A refusal younger than the grace time is tolerated; one that is repeated keeps the age of the first.
         """
-        records = self.snapshot.optouts.at((scheme, normal_subject(scheme, subject)), self.at_ms)
+        if scheme in NAMED_OTHERWISE:
+            subject = normal_subject(scheme, subject)
+        records = self.snapshot.optouts.at((scheme, subject), self.at_ms)
         if not records:  # nearly always
             return UNKNOWN
         return combined((records,), self.at_ms - grace_ms)
@@ -211,13 +205,15 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
             ValueError: the URL has no readable host, or none that can be told apart from others on a host with statements.
         """
         table, at_ms = self.snapshot.optouts, self.at_ms
-        domains = self.snapshot.registered_domains(url)
+        domains, addressed = self.snapshot.registered(url)
+        if not domains and not addressed:  # nearly always
+            return UNKNOWN
         subjects = [table.at(("domain", domain), at_ms) for domain in reversed(domains)]
-        if self.snapshot.has_addresses(url):
+        if addressed:
             address = address_of(url)
             subjects += [table.at(("url_prefix", prefix), at_ms) for prefix in prefixes_of(address)]
             subjects.append(table.at(("url", address.text()), at_ms))
-        return combined(subjects, at_ms) if subjects else UNKNOWN
+        return combined(subjects, at_ms)
 
 
 __all__ = [

@@ -30,6 +30,13 @@ class Preference(NamedTuple):
 UNKNOWN = Preference("unknown")
 
 
+def stricter(one: Preference, other: Preference) -> Preference:
+    """Combine two preferences about one record: any no wins, else any yes; of two alike the first."""
+    if one is UNKNOWN:
+        return other
+    return other if other.value == "deny" and one.value != "deny" else one
+
+
 def in_force(records: Sequence[OptOut]) -> list[tuple[OptOut, int]]:
     """Return the last statement of each source and category, and from when on it has said so, epoch milliseconds.
 

@@ -6,7 +6,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts, OptOut
-from hegui.rules.preferences import Preference
+from hegui.rules.preferences import UNKNOWN, stricter
 
 _HASH = "ab" * 32
 _DOMAIN = OptOut("domain", "example.com", "deny", BASE_AT_MS - 1000)
@@ -168,35 +168,29 @@ def registered_refusal_ingested(event: IngestEvent, facts: Facts) -> Result:
     """
     if event.url is None and event.work_id is None and event.content_sha256 is None and event.holder is None:
         return inconclusive("url, work_id or content_sha256")
-    found: list[Preference] = []
+    known, readable = UNKNOWN, True
     if event.work_id is not None:
-        found.append(facts.preference("work", event.work_id))
+        known = facts.preference("work", event.work_id)
     if event.content_sha256 is not None:
-        found.append(facts.preference("content", event.content_sha256))
+        known = stricter(known, facts.preference("content", event.content_sha256))
     if event.holder is not None:
-        found.append(facts.preference("holder", event.holder))
-    readable = True
+        known = stricter(known, facts.preference("holder", event.holder))
     if event.url is not None:
         try:
-            found.append(facts.preference_for_url(event.url))
+            known = stricter(known, facts.preference_for_url(event.url))
         except ValueError:
             readable = False
-    allowed = False
-    for preference in found:
-        refusal = preference.statement
-        if refusal is not None and refusal.value == "deny":
-            return fail(
-                "a registered refusal covers the record",
-                matched=Code(refusal.scheme),
-                refused_at_ms=refusal.observed_at_ms,
-            )
-        allowed = allowed or preference.value == "allow"
+    refusal = known.statement
+    if refusal is not None and known.value == "deny":
+        return fail(
+            "a registered refusal covers the record", matched=Code(refusal.scheme), refused_at_ms=refusal.observed_at_ms
+        )
     if not readable:
         return inconclusive("a url with a readable host")
     if event.url is None and event.source_type == "crawl":
         return inconclusive("url")  # the domain of a crawled record may be refused
-    unknown = facts.policy.opt_out_unknown
-    if allowed or unknown == "pass":
+    unknown = facts.snapshot.policy.opt_out_unknown
+    if refusal is not None or unknown == "pass":
         return PASS
     if unknown == "fail":
         return fail("nobody is known to have allowed training on the record", matched=Code("nothing"))

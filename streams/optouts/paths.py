@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from hegui.rules.addresses import Address, address_of, normal_octets, normal_path, prefixes_of
@@ -86,10 +86,10 @@ class _Rules:
 
 
 class _Exceptions:
-    """The rules that take something out of a yes and cannot be told whole: what they cut a hole into says nothing."""
+    """Rules that take something out of what another one says, and cannot be told whole."""
 
-    def __init__(self, rules: Iterable[PathRule], category: str) -> None:
-        said = [rule for rule in rules if rule.leaks() and rule.values.get(category) != "allow"]
+    def __init__(self, rules: Iterable[PathRule], category: str, values: Container[str]) -> None:
+        said = [rule for rule in rules if rule.leaks() and rule.values.get(category, "unknown") in values]
         self._paths = sorted(rule.path for rule in said)
         self._patterns = {rule.path for rule in said if rule.kind == "pattern"}
 
@@ -108,7 +108,7 @@ def statements_of(
     source: str,
     *,
     yes_wins: bool = False,
-    no_yes: bool = False,
+    only_no: bool = False,
 ) -> Iterator[OptOut | Remark]:
     """Yield the statements that rules with paths make about a site.
 
@@ -118,14 +118,15 @@ def statements_of(
         reading: where and when they were read.
         source: the format; one of `LONGEST_MATCH`.
         yes_wins: whether of two rules for the same path the one that refuses nothing counts.
-        no_yes: whether a yes is not to be taken (the text was cut).
+        only_no: whether nothing else is to be taken, as when part of the text could not be read.
     """
     crawlers = [_Rules(of_one, yes_wins) for of_one in rules]
     every = [rule for of_one in rules for rule in of_one]
     values: dict[tuple[str, str, str], str] = {}
     lines: dict[tuple[str, str, str], int] = {}
     categories = sorted({category for rule in every for category in rule.values})
-    exceptions = {category: _Exceptions(every, category) for category in categories}
+    noes = {category: _Exceptions(every, category, {"deny"}) for category in categories}
+    silences = {category: _Exceptions(every, category, {"unknown"}) for category in categories}
     told: set[Remark] = set()
     for rule in every:
         if rule.kind == "pattern":
@@ -138,7 +139,10 @@ def statements_of(
         subject = address.site + normal_path(path) + ("?" + query if query else "")
         for category in categories:
             value = agreed(each.get(category, "unknown") for each in said)
-            if value == "allow" and (no_yes or exceptions[category].hit(rule.path)):
+            # A no that cannot be told whole leaves the broader rule in force, which may be a no.
+            if value != "deny" and (only_no or noes[category].hit(rule.path)):
+                continue
+            if value == "allow" and silences[category].hit(rule.path):
                 value = "unknown"
             # Several paths may have one normal form: what they say is combined, and a yes needs all of them.
             key = ("url" if rule.kind == "page" else "url_prefix", subject, category)

@@ -1,7 +1,7 @@
 """robots.txt: who may crawl what (RFC 9309), AIPREF's `Content-Usage` and Cloudflare's `Content-Signal`.
 
 That a crawler may fetch a page is no yes to training: `Allow` only takes a part out of a refusal. `protego` reads no preferences and shows no
-groups; asked for every path of a file of 500 KiB it takes 42 s, this one 0.2 s. The tests compare the two.
+groups; asked for every path of a file of 500 KiB it takes 42 s, this one 1.5 s. The tests compare the two.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
             lines.append(found)
         else:
             told.add(found)
+    # A line that could not be read may have been a no.
+    unread = cut or any(remark.refused for remark in told)
     access: list[list[PathRule]] = []
     usage: list[list[PathRule]] = []
     signals: list[list[PathRule]] = []
@@ -69,11 +71,10 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
         access.append(of_agent["access"])
         usage.append(of_agent["content-usage"])
         signals.append(of_agent["content-signal"])
-    # A line that could not be read may have been a no.
-    unread = cut or any(remark.refused and remark.reason not in _READ for remark in told)
-    yield from statements_of(access, address, reading, "robots", yes_wins=True)
-    yield from statements_of(usage, address, reading, "content-usage", no_yes=unread)
-    yield from statements_of(signals, address, reading, "content-signal", no_yes=unread)
+    unread_too = cut or any(remark.refused and remark.reason not in _READ for remark in told)
+    yield from statements_of(access, address, reading, "robots", yes_wins=True, only_no=unread)
+    yield from statements_of(usage, address, reading, "content-usage", only_no=unread_too)
+    yield from statements_of(signals, address, reading, "content-signal", only_no=unread_too)
     yield from sorted(told)
 
 

@@ -161,7 +161,7 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
         sites[address.site] = address
         rules.setdefault(address.site, []).append(rule)
     for site, of_site in rules.items():
-        yield from statements_of([of_site], sites[site], reading, "rsl", no_yes=unread)
+        yield from statements_of([of_site], sites[site], reading, "rsl", only_no=unread)
 
 
 def _place(url: str, reading: Reading) -> tuple[Address, str]:

@@ -91,6 +91,8 @@ class FileStore:
         new = known = 0
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("ab") as lines:
+            if self._ends_within_a_line():
+                lines.write(b"\n")
             for record in records:
                 key = record_key(record)
                 if key in keys:
@@ -102,6 +104,13 @@ class FileStore:
             lines.flush()
             os.fsync(lines.fileno())
         return Written(new, known)
+
+    def _ends_within_a_line(self) -> bool:
+        with self.file.open("rb") as lines:
+            if not lines.seek(0, os.SEEK_END):
+                return False
+            lines.seek(-1, os.SEEK_END)
+            return lines.read(1) != b"\n"
 
 
 class TopicStore:

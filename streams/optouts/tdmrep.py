@@ -54,7 +54,7 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
         rules.append(rule)
         if rule.values["mine"] == "unknown":
             yield Remark(number, "value_unknown")
-    yield from statements_of([rules], address, reading, "tdmrep", no_yes=unread)
+    yield from statements_of([rules], address, reading, "tdmrep", only_no=unread)
 
 
 def _rule(entry: Any, number: int) -> PathRule:

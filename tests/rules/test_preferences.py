@@ -71,11 +71,11 @@ def test_a_later_no_does_not_count_for_an_earlier_event() -> None:
 def test_statements_about_addresses_come_and_go_with_the_table() -> None:
     table = loaded([SITE_NO, said("url", "example.com/x", "deny")])
     facts = Facts(Snapshot(BASE_POLICY, table), AT, "default", None)
-    assert facts.snapshot.has_addresses("https://example.com/q")
+    assert facts.snapshot.registered("https://example.com/q") == ((), True)
     table.put(b"0", None)
-    assert facts.snapshot.has_addresses("https://example.com/q")
+    assert facts.snapshot.registered("https://example.com/q") == ((), True)
     table.put(b"1", None)
-    assert not facts.snapshot.has_addresses("https://example.com/q")
+    assert facts.snapshot.registered("https://example.com/q") == ((), False)
     assert ("url_host", "example.com") not in table
     assert facts.preference_for_url("https://example.com:bad/x").value == "unknown"
 

@@ -193,27 +193,52 @@ URLS = st.sampled_from(
 )
 
 
-def stated(rules: list[tuple[str, str]], path: str) -> set[str]:
-    """What the longest rules that match say (RFC 9309, written anew for the test)."""
-    matching: dict[int, set[str]] = {}
+def stated(rules: list[tuple[str, str]], path: str) -> set[tuple[str, str]]:
+    """The longest rules that match (RFC 9309, written anew for the test)."""
+    matching: dict[int, set[tuple[str, str]]] = {}
     for pattern, usage in rules:
         expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\$", "$")
         if re.match(expression, path):
-            matching.setdefault(len(pattern), set()).add(usage)
+            matching.setdefault(len(pattern), set()).add((pattern, usage))
     return matching[max(matching)] if matching else set()
 
 
 @settings(deadline=None, max_examples=500)
 @given(USAGE, URLS)
-def test_a_yes_for_a_page_is_one_that_the_longest_rule_states(rules, path):
+def test_a_yes_is_one_that_the_longest_rule_states_and_no_whole_no_is_lost(rules, path):
     text = "User-agent: *\n" + "\n".join(f"Content-Usage: {name} {usage}" for name, usage in rules)
     records = [r for r in read("robots", text) if isinstance(r, OptOut)]
     facts = Facts(Snapshot(BASE_POLICY, loaded(records)), AT_MS, "default", None)
     value = facts.preference_for_url("https://example.com" + path).value
-    usage = stated(rules, path)
+    longest = stated(rules, path)
     if value == "allow":
-        assert "train-ai=y" in usage
-        assert "train-ai=n" not in usage
+        assert "train-ai=y" in {usage for _, usage in longest}
+        assert "train-ai=n" not in {usage for _, usage in longest}
+    for pattern, usage in longest:
+        whole = pattern.endswith(("/", "$")) or path == pattern or path.startswith((pattern + "/", pattern + "?"))
+        if usage == "train-ai=n" and "*" not in pattern and whole:
+            assert value == "deny"
+
+
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        # A no that is told for whole names only, in a part that is excepted from a broader no: the broader one stays.
+        (["Disallow: /", "Allow: /a/", "Disallow: /a/sec"], ["/a/secret", "/a/sec"]),
+        (["Disallow: /", "Allow: /a/", "Disallow: /a/*.pdf"], ["/a/x.pdf"]),
+        (
+            ["Content-Usage: train-ai=n", "Content-Usage: /a/ train-ai=y", "Content-Usage: /a/sec train-ai=n"],
+            ["/a/secret"],
+        ),
+        (["Content-Usage: train-ai=n", "Content-Usage: /a/ train-ai=y", "Content-Usage: /a/\0 train-ai=n"], ["/a/x"]),
+        (["Disallow: /", "Allow: /a/", "Disallow: /a/\0"], ["/a/x"]),
+    ],
+)
+def test_no_refusal_is_lost_to_an_exception_that_has_exceptions(lines, refused):
+    records = [r for r in robots("User-agent: *", *lines) if isinstance(r, OptOut)]
+    facts = Facts(Snapshot(BASE_POLICY, loaded(records)), AT_MS, "default", None)
+    for path in refused:
+        assert facts.preference_for_url("https://example.com" + path).value == "deny"
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,11 @@ def test_a_statement_stands_once_however_often_it_is_written(tmp_path):
     assert all(record_key(record) == key for key, record in found.items())
 
 
-def test_the_file_is_what_check_takes(tmp_path, hegui):
-    store = FileStore(tmp_path / "optouts.jsonl")
-    store.write([no("example.com")])
-    line = msgspec.json.decode(store.file.read_bytes(), type=OptOut)
-    assert line == no("example.com")
+def test_a_last_line_without_its_end_is_ended(tmp_path):
+    file = tmp_path / "optouts.jsonl"
+    file.write_bytes(msgspec.json.encode(no("example.com")))
+    assert FileStore(file).write([no("example.org")]) == (1, 0)
+    assert len(statements(FileStore(file))) == 2
 
 
 @pytest.mark.parametrize("line", [b"{", b'{"scheme":"planet"}', b"\xff", b"7"])
