@@ -181,7 +181,7 @@ def registered_refusal_ingested(event: IngestEvent, facts: Facts) -> Result:
         except ValueError:
             readable = False
     refusal = known.statement
-    if refusal is not None and known.value == "deny":
+    if refusal is not None and refusal.value == "deny":
         return fail(
             "a registered refusal covers the record", matched=Code(refusal.scheme), refused_at_ms=refusal.observed_at_ms
         )
