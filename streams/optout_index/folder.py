@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import msgspec
 
@@ -21,6 +23,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCK = "lock"
+LOOK_SECONDS = 0.05
+"""How often the builder is looked at."""
 
 
 class BuildError(Exception):
@@ -122,20 +126,27 @@ class Folder:
             SnapshotError: the one before is damaged. BuildError: it was not written.
         """
         command = [sys.executable, "-m", "hegui.streams.optout_index.build", *([str(before.fd)] if before else [])]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            pass_fds=[self._lock_fd, *([before.fd] if before else [])],
-        )
-        try:
-            _, said = await process.communicate(msgspec.json.encode(order))
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        sentence = (said.decode("utf-8", "replace").strip().splitlines() or ["nothing said"])[-1]
+        # Files for its input and output: nothing here has to be awaited, so that a cancellation at any moment finds the process.
+        with TemporaryFile() as given, TemporaryFile() as said:
+            given.write(msgspec.json.encode(order))
+            given.seek(0)
+            process = subprocess.Popen(
+                command,
+                stdin=given,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                pass_fds=[self._lock_fd, *([before.fd] if before else [])],
+            )
+            try:
+                while process.poll() is None:
+                    await asyncio.sleep(LOOK_SECONDS)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            said.seek(0)
+            lines = said.read().decode("utf-8", "replace").strip().splitlines()
+        sentence = lines[-1] if lines else "nothing said"
         if process.returncode == BROKEN:
             raise SnapshotError(sentence)
         if process.returncode:

@@ -60,7 +60,7 @@ class SnapshotFile:
         try:
             self._open(form)
         except BaseException:
-            os.close(self.fd)
+            self.close()
             raise
 
     def _open(self, form: str) -> None:
@@ -99,7 +99,7 @@ class SnapshotFile:
             self.fd = -1
 
     def __del__(self) -> None:
-        if getattr(self, "fd", -1) >= 0:
+        if hasattr(self, "fd"):  # else it was never opened
             self.close()
 
     def find(self, hash_: int) -> list[Stored]:
