@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 
 from hegui.rules.fact_tables import FactStatus
 from hegui.streams.optout_index.folder import Folder
-from hegui.streams.optout_index.layout import SnapshotError
+from hegui.streams.optout_index.layout import SNAPSHOT, SnapshotError
 from hegui.streams.optout_index.log_identity import identity_of
 from hegui.streams.optout_index.snapshot_file import SnapshotFile
 from hegui.streams.optout_index.table import OptOutIndex
@@ -182,7 +182,7 @@ class OptOutFeed:
 
     def _lose(self, problem: str) -> None:
         """Stop: the log may lack what the snapshot says, and the snapshot what the log says."""
-        remedy = f"publish the opt-outs again, then remove {self._folder.path}"
+        remedy = f"publish the opt-outs again, then remove {self._folder.path / SNAPSHOT}"
         log.error("optouts_log_lost", problem=problem, remedy=remedy)
         self.state, self._index.status = State.LOST, FactStatus.LOADING
         self._passed_over = self._folder.present()

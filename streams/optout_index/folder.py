@@ -64,6 +64,7 @@ class Folder:
     def lock(self) -> bool:
         """Become the process that writes, if there is none; return whether this one is. Does not wait."""
         if self._lock_fd < 0:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody may have removed it
             fd = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,7 +131,7 @@ class Folder:
         with TemporaryFile() as given, TemporaryFile() as said:
             given.write(msgspec.json.encode(order))
             given.seek(0)
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: ASYNC220 - a few ms; asyncio's own leaves the process behind when it is cancelled as it starts
                 command,
                 stdin=given,
                 stdout=subprocess.DEVNULL,
@@ -138,7 +139,7 @@ class Folder:
                 pass_fds=[self._lock_fd, *([before.fd] if before else [])],
             )
             try:
-                while process.poll() is None:
+                while process.poll() is None:  # noqa: ASYNC110 - its end is no event of this loop
                     await asyncio.sleep(LOOK_SECONDS)
             finally:
                 if process.poll() is None:

@@ -10,7 +10,7 @@ import msgspec
 from xxhash import xxh3_64_intdigest as digest
 
 from hegui.rules.fact_tables import FactStatus, OptOut
-from hegui.streams.optout_index.keys import Seeds, record_id
+from hegui.streams.optout_index.keys import hash_of, record_id, seeds_of
 from hegui.streams.optout_index.layout import MASKS, SnapshotError
 from hegui.streams.optout_index.snapshot_file import SnapshotFile
 from hegui.streams.optout_index.spool import Recent
@@ -41,16 +41,14 @@ class OptOutIndex:
         self.changes = 0
         self.file: SnapshotFile | None = None
         self._covered: dict[int, int] = {}
-        self._seeds = Seeds(randbits(64))
+        self._seed_with(randbits(64))
         self._records: dict[bytes, Recent] = {}
         self._by_hash: dict[int, tuple[bytes, ...]] = {}
         self._known: dict[tuple[str, str], tuple[Statement, ...]] = {}
         self._use(None)
 
-    @property
-    def seed(self) -> int:
-        """Of the hashes in use."""
-        return self._seeds.seed
+    def _seed_with(self, seed: int) -> None:
+        self.seed, self._seeds = seed, seeds_of(seed)
 
     # -- lookups
 
@@ -59,10 +57,11 @@ class OptOutIndex:
 
         Raises:
             SnapshotError: what the snapshot holds of the key is damaged. The table is not ready from then on.
+            KeyError: there is no such scheme.
         """
         # Nearly every key is unknown, and nine in ten of these fail the first of the two bytes.
-        seeds = self._seeds
-        hash_ = digest(key[1].encode(), seeds[key[0]])
+        scheme, subject = key
+        hash_ = digest(subject.encode(), self._seeds[scheme])
         if hash_ not in self._by_hash:
             first = hash_ >> self._shift
             wanted = MASKS[hash_ & 255]
@@ -80,7 +79,7 @@ class OptOutIndex:
         )
 
     def __contains__(self, key: tuple[str, str]) -> bool:
-        hash_ = self._seeds.hash(key)
+        hash_ = hash_of(key, self._seeds)
         return self._maybe(hash_) and bool(self._statements(key, hash_))
 
     def _maybe(self, hash_: int) -> bool:
@@ -146,7 +145,7 @@ class OptOutIndex:
         self._forget(id_)
         hash_ = 0
         if record is not None:
-            hash_ = self._seeds.hash(record.key())
+            hash_ = hash_of(record.key(), self._seeds)
             self._by_hash[hash_] = (*self._by_hash.get(hash_, ()), id_)
         self._records[id_] = Recent(partition, offset, hash_, value if record is not None else None)
 
@@ -200,7 +199,7 @@ class OptOutIndex:
         if any(covered.get(partition, 0) < offset for partition, offset in self._covered.items()):
             return False
         reseeded = file.header.seed != self.seed
-        self._seeds = Seeds(file.header.seed)
+        self._seed_with(file.header.seed)
         self._covered = covered
         self.positions = {
             partition: max(self.positions.get(partition, 0), covered.get(partition, 0))
@@ -210,7 +209,7 @@ class OptOutIndex:
         self._records, self._by_hash = {}, {}
         for id_, record in left.items():
             if record.value is not None:
-                hash_ = self._seeds.hash(_decode(record.value).key()) if reseeded else record.hash
+                hash_ = hash_of(_decode(record.value).key(), self._seeds) if reseeded else record.hash
                 self._by_hash[hash_] = (*self._by_hash.get(hash_, ()), id_)
                 self._records[id_] = record._replace(hash=hash_)
             else:

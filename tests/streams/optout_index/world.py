@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -74,10 +75,8 @@ class World:
     def started(self) -> OptOutIndex:
         """An index as after a start: the snapshot, if there is one, and nothing read."""
         index = OptOutIndex()
-        try:
+        with suppress(FileNotFoundError):
             assert index.adopt(self.folder.open())
-        except FileNotFoundError:
-            pass
         return index
 
     def differences(self, index: OptOutIndex, keys: Iterable[tuple[str, str]]) -> list[str]:
