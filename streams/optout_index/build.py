@@ -183,14 +183,9 @@ def _write(file: Path, header: Header, sources: list[Source], range_rows: int) -
         values_out.seek(at.values)
         for chosen in _ranges(sources, range_rows):
             rows = np.concatenate([source.rows[numbers] for source, numbers in zip(sources, chosen, strict=True)])
-            values: list[memoryview] = []
-            for source, numbers in zip(sources, chosen, strict=True):
-                of = source.rows[numbers]
-                ends = (of["place"] + of["length"]).tolist()
-                values += [source.values[a:b] for a, b in zip(of["place"].tolist(), ends, strict=True)]
             order = np.argsort(rows["hash"], kind="stable")
             rows = rows[order]
-            values_out.write(b"".join([values[n] for n in order.tolist()]))
+            values_out.writelines(_values(sources, np.repeat(range(len(chosen)), [*map(len, chosen)])[order], rows))
             lengths = rows["length"].astype(np.uint64)
             rows["place"] = place + np.cumsum(lengths) - lengths
             place += int(lengths.sum())
@@ -210,6 +205,24 @@ def _write(file: Path, header: Header, sources: list[Source], range_rows: int) -
             out.flush()
             os.fsync(out.fileno())
     return header
+
+
+def _values(sources: list[Source], of: Array, rows: Array) -> Iterator[memoryview]:
+    """Yield the values of rows in their order; those that follow each other in a source as one.
+
+    Args:
+        sources: where the values lie.
+        of: the number of the source of each row.
+        rows: with the places in the source.
+    """
+    ends = rows["place"] + rows["length"]
+    breaks = 1 + np.flatnonzero((of[1:] != of[:-1]) | (rows["place"][1:] != ends[:-1]))
+    first, last = np.append(0, breaks), np.append(breaks, len(rows)) - 1
+    if len(rows):
+        for source, start, end in zip(
+            of[first].tolist(), rows["place"][first].tolist(), ends[last].tolist(), strict=True
+        ):
+            yield sources[source].values[start:end]
 
 
 def _blocks(out: Any, rows: Array, block: int, fences: Array, checks: Array) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from hegui.streams.optout_index.folder import BuildError, Folder
+from hegui.streams.optout_index.layout import SNAPSHOT, SnapshotError
 from hegui.streams.optout_index.snapshot_file import SnapshotFile
 from hegui.streams.optout_index.spool import Order, Recent, Spool
 from hegui.streams.optout_index.table import OptOutIndex
@@ -34,6 +35,7 @@ class Writer:
         self._spool: Spool | None = None
         self._task: asyncio.Task[None] | None = None
         self._again_at = clock()
+        self._ordered: tuple[str, dict[int, int]] = ("", {})
 
     @property
     def busy(self) -> bool:
@@ -97,6 +99,7 @@ class Writer:
         await self._folder.build(order, file)
 
     def _order(self, log_name: str, positions: dict[int, int]) -> Order:
+        self._ordered = (log_name, dict(positions))
         return Order(
             folder=str(self._folder.path),
             form=self._folder.form,
@@ -110,7 +113,7 @@ class Writer:
         """Return the snapshot, opened, when one has just been written.
 
         Raises:
-            SnapshotError: the one before is damaged.
+            SnapshotError: the one before is damaged, or the new one cannot be used.
         """
         if self._task is None or not self._task.done():
             return None
@@ -118,6 +121,8 @@ class Writer:
         try:
             task.result()
             made = self._folder.open()
+            if (made.header.log, made.header.positions) != self._ordered:
+                raise SnapshotError(f"{SNAPSHOT} is not the one that was written")
         except (BuildError, OSError) as error:
             self.failed(error)
             return None
