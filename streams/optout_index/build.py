@@ -1,6 +1,6 @@
 """Writes a snapshot: the one before, without what the spool replaces or removes, and the spool. A process of its own, started by `folder.py`.
 
-Memory: 17 bytes for each record of the spool, and some 100 MB; the rows go through in ranges of the hash, a million or two at a time.
+Memory: some 60 bytes for each record of the spool, 9 for each row of the snapshot before, and 200 MB: rows and values go through in ranges of the hash.
 """
 
 from __future__ import annotations

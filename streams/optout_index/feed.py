@@ -10,6 +10,7 @@ The index is never ready unless it knows all that the topic says. Called by `fac
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -242,7 +243,12 @@ class OptOutFeed:
     def _take_over(self) -> None:
         """Use a snapshot that another process has written."""
         present, file = self._folder.present(), self._index.file
-        if present is None or present == self._passed_over or (file is not None and file.identity == present):
+        if (
+            present is None
+            or present == self._passed_over
+            or self._writer.busy
+            or (file is not None and file.identity == present)
+        ):
             return
         try:
             self._adopt(self._folder.open())
@@ -251,7 +257,10 @@ class OptOutFeed:
             self._folder.remove()
 
     def _adopt(self, file: SnapshotFile) -> bool:
+        before = self._index.file
         if file.header.log == self._log_name and self._index.adopt(file):
+            if before is not None:
+                asyncio.get_running_loop().run_in_executor(None, before.close)
             log.info("optouts_snapshot_opened", entries=file.header.entries, recent=self._index.recent_records)
             return True
         self._passed_over = file.identity

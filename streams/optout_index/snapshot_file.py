@@ -93,10 +93,18 @@ class SnapshotFile:
         return mmap.mmap(self.fd, self.at.end, prot=mmap.PROT_READ)
 
     def close(self) -> None:
-        """Give the file back; lookups end. Calling twice is safe."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        """Give the file back; no lookup may follow. Calling twice is safe.
+
+        Blocks without the GIL: the kernel takes 0.25 s to free 2 GB that have no name any more.
+        """
+        if self.fd < 0:
+            return
+        fd, self.fd = self.fd, -1
+        if hasattr(self, "_fences"):
+            for view in (self.filter, self._fences, self.checks):
+                view.release()
+            self._map.close()
+        os.close(fd)
 
     def __del__(self) -> None:
         if hasattr(self, "fd"):  # else it was never opened
