@@ -112,12 +112,11 @@ class OptOutFeed:
             self._lose(missing)
         if self.state is State.LOADING and not self._writer.busy:
             if not self._writer.spooling:
-                self.state = (
-                    State.FOLLOWING
-                )  # all of it is in memory; the first snapshot is written like the later ones
+                # All of it is in memory; the first snapshot is written like the later ones.
+                self.state = State.FOLLOWING
             elif self._writer.may_try and await self._to_spool():
                 self._writer.write_first(self._log_name)
-        return self.state is State.FOLLOWING
+        return self.state is State.FOLLOWING and not self._index.damage
 
     async def close(self) -> None:
         """End what runs, and let another process write."""

@@ -20,6 +20,7 @@ from hegui.streams.optout_index import writer as writer_module
 from hegui.streams.optout_index.feed import State
 from hegui.streams.optout_index.folder import BuildError, Folder
 from hegui.streams.optout_index.layout import SNAPSHOT, SnapshotError
+from hegui.streams.optout_index.spool import Order
 from hegui.streams.optout_index.table import OptOutIndex
 from tests.streams.example import settings
 from tests.streams.fakes import FakeConsumer, FakePartition, FakeRecord
@@ -383,6 +384,24 @@ async def test_a_snapshot_that_cannot_be_written_is_tried_again(
         await until(lambda: process.ready)
         assert process.refused(*names(5010)) == names(5000)
         assert failures >= 3
+
+
+async def test_another_file_in_place_of_the_one_just_written_is_not_believed(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    broker.refuse(*names(5000))
+    build = Folder.build
+
+    async def short(self: Folder, order: Order, before: object) -> None:
+        monkeypatch.setattr(Folder, "build", build)
+        await build(self, msgspec.structs.replace(order, positions={0: 4990}), before)
+
+    monkeypatch.setattr(Folder, "build", short)
+    with structlog.testing.capture_logs() as logs:
+        async with running(tmp_path, most_recent=600) as process:
+            await until(lambda: process.ready)
+            assert process.refused(*names(5010)) == names(5000)
+    assert "snapshot is not the one that was written" in [entry.get("problem") for entry in logs]
 
 
 async def test_a_spool_that_cannot_be_written_begins_again(
