@@ -51,6 +51,8 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._rows = (folder / ROWS).open("wb")
         self._values = (folder / VALUES).open("wb")
+        for file in (ROWS, VALUES):
+            (folder / file).chmod(0o600)
         self._place = 0
         self.records = 0
         """How many were appended."""
