@@ -13,12 +13,15 @@ from typing import Annotated, Generic, Literal, Protocol, TypeVar
 import msgspec
 from msgspec import Meta
 
+from hegui.rules.addresses import host_of_normal, normal_address
 from hegui.rules.hosts import normal_host
 from hegui.rules.values import TimeMs
+from hegui.rules.works import normal_holder, work_key
 
-OptOutScheme = Literal["user", "domain", "content", "work", "holder"]
+OptOutScheme = Literal["user", "domain", "url_prefix", "url", "content", "work", "holder"]
+OptOutCategory = Literal["train", "search", "input", "mine"]
 NoticeScheme = Literal["work", "holder", "content", "fingerprint"]
-OptOutValue = Literal["allow", "deny"]
+OptOutValue = Literal["allow", "deny", "unknown"]
 
 
 class FactStatus(StrEnum):
@@ -33,32 +36,61 @@ class OptOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """One statement of a user or rights holder, the value of a record on the opt-outs topic."""
 
     scheme: OptOutScheme
-    """What `subject` is: user key, domain, content hash, work id or rights holder."""
+    """What `subject` is: user key, domain, prefix of URLs, one URL, content hash, work id or rights holder."""
     subject: Annotated[str, Meta(min_length=1, max_length=2048)]
-    """The key itself, in the form in which events carry it; domains in lower-case punycode."""
+    """The key itself, in normal form: domains in lower-case punycode, addresses as `example.com/a`, works as `isbn:978...`."""
     value: OptOutValue
-    """What is said."""
+    """What is said; `unknown` takes back what the source said before."""
     observed_at_ms: TimeMs
     """From when it counts (not retroactive)."""
     valid_to_ms: TimeMs | None = None
     """Until when, if it was limited."""
-    category: Literal["train"] = "train"
-    """The use spoken of."""
+    category: OptOutCategory = "train"
+    """The use spoken of: training (AIPREF `train-ai`), search, input to a model, text and data mining."""
     source: str = "registry"
     """Where it was said; statements of different sources are combined, later ones of one source replace earlier ones."""
+    evidence: Annotated[str, Meta(max_length=2048)] = ""
+    """Reference of what was read: the hash of a file and the line in it, a number in a register."""
 
     def key(self) -> tuple[str, str]:
         """Return the key under which events look it up."""
-        if self.scheme != "domain":
-            return (self.scheme, self.subject)
-        try:
-            return (self.scheme, normal_host(self.subject))
-        except UnicodeError:  # no event's host can equal it either
-            return (self.scheme, self.subject)
+        return (self.scheme, normal_subject(self.scheme, self.subject))
+
+    def gate(self) -> tuple[str, str] | None:
+        """Return the key of the host that must be known before an event's path is looked at; None for what is no address."""
+        if self.scheme not in ADDRESSES:
+            return None
+        return (HOST, host_of_normal(normal_subject(self.scheme, self.subject)))
 
     def interval(self) -> tuple[int, int | None]:
         """Return from and to, epoch milliseconds."""
         return (self.observed_at_ms, self.valid_to_ms)
+
+
+ADDRESSES = frozenset({"url_prefix", "url"})
+"""Schemes whose subjects are addresses."""
+
+NAMED_OTHERWISE = frozenset({"work", "holder", *ADDRESSES, "domain"})
+"""Schemes whose subjects may be written in several ways."""
+
+HOST = "url_host"
+"""First part of the key that tells whether there is any statement about an address on a host."""
+
+
+def normal_subject(scheme: OptOutScheme, subject: str) -> str:
+    """Return a subject as events look it up; one that has no normal form stays as it is, and no event's key can equal it."""
+    if scheme == "work":
+        return work_key(subject)
+    if scheme == "holder":
+        return normal_holder(subject)
+    try:
+        if scheme == "domain":
+            return normal_host(subject)
+        if scheme in ADDRESSES:
+            return normal_address(subject)
+    except ValueError:
+        pass
+    return subject
 
 
 class Filing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -134,6 +166,7 @@ class FactTable(Generic[FactRecord]):
         """How often a record was put or removed."""
         self._by_record_key: dict[bytes, FactRecord] = {}
         self._by_key: dict[Hashable, tuple[tuple[int, int | None, FactRecord], ...]] = {}
+        self._gates: dict[Hashable, int] = {}
 
     def put(self, record_key: bytes, record: FactRecord | None) -> None:
         """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
@@ -145,11 +178,19 @@ class FactTable(Generic[FactRecord]):
                 self._by_key[old.key()] = rest
             else:
                 del self._by_key[old.key()]
+            self._count_gate(old, -1)
         if record is not None:
+            self._count_gate(record, 1)
             self._by_record_key[record_key] = record
             key = record.key()
             siblings = (*self._by_key.get(key, ()), (*record.interval(), record))
             self._by_key[key] = tuple(sorted(siblings, key=lambda entry: entry[0]))
+
+    def _count_gate(self, record: FactRecord, more: int) -> None:
+        if isinstance(record, OptOut) and (gate := record.gate()) is not None:
+            count = self._gates.pop(gate, 0) + more
+            if count:
+                self._gates[gate] = count
 
     def at(self, key: Hashable, at_ms: int) -> tuple[FactRecord, ...]:
         """Return the records of `key` whose interval holds `at_ms`, oldest first."""
@@ -163,7 +204,7 @@ class FactTable(Generic[FactRecord]):
         return valid
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._by_key
+        return key in self._by_key or key in self._gates
 
     def first_at(self, key: Hashable, at_ms: int) -> FactRecord | None:
         """Return the oldest record of `key` whose interval holds `at_ms`, or None."""

@@ -10,10 +10,24 @@ from collections.abc import Mapping
 
 import msgspec
 
-from hegui.rules.fact_tables import FactStatus, FactTable, Filing, Notice, NoticeScheme, OptOut, OptOutScheme, loaded
+from hegui.rules.addresses import address_of, prefixes_of
+from hegui.rules.fact_tables import (
+    HOST,
+    NAMED_OTHERWISE,
+    FactStatus,
+    FactTable,
+    Filing,
+    Notice,
+    NoticeScheme,
+    OptOut,
+    OptOutScheme,
+    loaded,
+    normal_subject,
+)
 from hegui.rules.hosts import domains_of, host_of
 from hegui.rules.optout_table import OptOutTable
 from hegui.rules.policy import Entity, ModelTest, Policy, Service
+from hegui.rules.preferences import UNKNOWN, Preference, combined
 from hegui.rules.waivers import Waiver
 
 MAX_REGIONS = 1000
@@ -42,7 +56,7 @@ class Snapshot:
         """Waivers of the topic; those of the policy stand there."""
         self.optouts: OptOutTable = optouts if optouts is not None else FactTable[OptOut]()
         self.filings: FactTable[Filing] = filings if filings is not None else FactTable()
-        self._domains: dict[str, tuple[str, ...]] = {}
+        self._domains: dict[str, tuple[tuple[str, ...], bool]] = {}
         self._domains_at = -1
         self.regions: dict[str, bool] = {}
         """Region names judged before, at most `MAX_REGIONS`."""
@@ -59,14 +73,15 @@ class Snapshot:
         self.filing_tables = (policy_filings, self.filings)
         """Where filings stand: those of the policy, those of the topic."""
 
-    def registered_domains(self, url: str) -> tuple[str, ...]:
+    def registered(self, url: str) -> tuple[tuple[str, ...], bool]:
         """Return the URL's host and its parent domains as far as the table of opt-outs holds them, the nearest first.
 
-        Crawls take many pages of one site: the answer for a host is kept while the table stays as it is (0.2 us instead of 1.3).
+        With them, whether there is any statement about an address on that host.
 
         Raises:
             ValueError: the URL has no readable host.
         """
+        # Crawls take many pages of one site: the answer for a host is kept while the table stays as it is (0.2 us instead of 1.3).
         table, known = self.optouts, self._domains
         if self._domains_at != table.changes:
             self._domains_at = table.changes
@@ -76,7 +91,8 @@ class Snapshot:
         origin = url[:end] if end > 0 else url
         found = known.get(origin)
         if found is None:
-            found = tuple([domain for domain in domains_of(host_of(url)) if ("domain", domain) in table])
+            host = host_of(url)
+            found = (tuple([d for d in domains_of(host) if ("domain", d) in table]), (HOST, host) in table)
             if origin.startswith(("https://", "http://")) and len(origin) <= MAX_ORIGIN:
                 if len(known) >= MAX_ORIGINS:
                     known.clear()
@@ -137,24 +153,22 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         name = name or (self.service.entity if self.service is not None else None)
         return self.snapshot.entities.get(name) if name is not None else None
 
-    def opted_out(self, scheme: OptOutScheme, subject: str, *, grace_ms: int = 0) -> OptOut | None:
-        """Return the statement that refuses training on `subject`, or None.
+    def preference(self, scheme: OptOutScheme, subject: str, *, grace_ms: int = 0) -> Preference:
+        """Return what is known of the wish about training on `subject`, as of the event's time (AIPREF's combination).
 
-        The latest statement of each source counts; any refusal among the sources wins (AIPREF's combination). A refusal
-        younger than the grace time is tolerated; one that is repeated keeps the age of the first.
+        A refusal younger than the grace time is tolerated; one that is repeated keeps the age of the first.
         """
+        if scheme in NAMED_OTHERWISE:
+            subject = normal_subject(scheme, subject)
         records = self.snapshot.optouts.at((scheme, subject), self.at_ms)
         if not records:  # nearly always
-            return None
-        since: dict[str, tuple[OptOut, int]] = {}
-        for record in records:
-            before = since.get(record.source)
-            repeated = before is not None and before[0].value == record.value
-            since[record.source] = (record, before[1] if before is not None and repeated else record.observed_at_ms)
-        for record, from_ms in since.values():
-            if record.value == "deny" and from_ms <= self.at_ms - grace_ms:
-                return record
-        return None
+            return UNKNOWN
+        return combined((records,), self.at_ms - grace_ms)
+
+    def opted_out(self, scheme: OptOutScheme, subject: str, *, grace_ms: int = 0) -> OptOut | None:
+        """Return the statement that refuses training on `subject`, or None."""
+        found = self.preference(scheme, subject, grace_ms=grace_ms)
+        return found.statement if found.value == "deny" else None
 
     def filing(self, model: str) -> Filing | None:
         """Return a filing of the model in force at the event's time, or None."""
@@ -185,17 +199,22 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         """Return the safety test of one version of a model, or None."""
         return self.snapshot.model_tests.get((model, version))
 
-    def refused_domain(self, url: str) -> OptOut | None:
-        """Return the statement that refuses training on the URL's host or a parent domain of it, or None.
+    def preference_for_url(self, url: str) -> Preference:
+        """Return what is known of the wish about training on a page: statements about its domains, prefixes and itself.
 
         Raises:
-            ValueError: the URL has no readable host.
+            ValueError: the URL has no readable host, or none that can be told apart from others on a host with statements.
         """
-        for domain in self.snapshot.registered_domains(url):
-            record = self.opted_out("domain", domain)
-            if record is not None:
-                return record
-        return None
+        table, at_ms = self.snapshot.optouts, self.at_ms
+        domains, addressed = self.snapshot.registered(url)
+        if not domains and not addressed:  # nearly always
+            return UNKNOWN
+        subjects = [table.at(("domain", domain), at_ms) for domain in reversed(domains)]
+        if addressed:
+            address = address_of(url)
+            subjects += [table.at(("url_prefix", prefix), at_ms) for prefix in prefixes_of(address)]
+            subjects.append(table.at(("url", address.text()), at_ms))
+        return combined(subjects, at_ms)
 
 
 __all__ = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -86,6 +86,8 @@ class Policy(Part, frozen=True):
     """Prefixes that do not, although a prefix of `mainland_regions` fits (ISO 3166-2 and cloud regions of Hong Kong, Macao, Taiwan)."""
     opt_out_grace_seconds: Annotated[int, Meta(ge=0)] = 0
     """How long after a user's opt-out a use is still tolerated (the law gives no number)."""
+    opt_out_unknown: Literal["pass", "inconclusive", "fail"] = "pass"
+    """What a record of an open or crawled source comes to about which nobody has said yes or no (OPT003)."""
     robots_max_age_hours: Annotated[int, Meta(ge=1)] = 24
     """How old a robots.txt may be at fetch time."""
     similarity_percent: Annotated[int, Meta(ge=1, le=100)] = 90

@@ -16,6 +16,7 @@ COMMANDS = {
     "config": "config",
     "coverage": "coverage",
     "demo": "demo",
+    "optouts": "optouts",
     "rules": "rules",
     "run": "run",
     "schema": "schema",

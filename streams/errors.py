@@ -4,6 +4,7 @@ HeguiError
 ├── SettingsError        a setting or the policy is wrong: one sentence, exit code 2
 ├── TopicError           a topic is missing or has another partition count than the state needs: exit code 2
 ├── StateVersionError    the table was written by a newer version: exit code 75, and again until that version runs
+├── OptOutError          a statement about training cannot be taken: told and counted, the import goes on
 └── DecodeError          a record cannot be decoded: dead letter, the stream goes on
 """
 
@@ -24,6 +25,14 @@ class TopicError(HeguiError):
 
 class StateVersionError(HeguiError):
     """The state agents' table holds what a newer version wrote; this one must not change it."""
+
+
+class OptOutError(HeguiError):
+    """A statement about training cannot be taken. `reason` is a key of `streams.optouts.remarks.REASONS`; the subject is never named."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class DecodeError(HeguiError):

@@ -6,11 +6,17 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts, OptOut
+from hegui.rules.preferences import UNKNOWN, stricter
 
 _HASH = "ab" * 32
 _DOMAIN = OptOut("domain", "example.com", "deny", BASE_AT_MS - 1000)
 _WORK = OptOut("work", "isbn:9787000000001", "deny", BASE_AT_MS - 1000)
 _CONTENT = OptOut("content", _HASH, "deny", BASE_AT_MS - 1000)
+_PREFIX = OptOut("url_prefix", "example.com/a", "deny", BASE_AT_MS - 1000)
+_PAGE = OptOut("url", "example.com/a", "deny", BASE_AT_MS - 1000)
+_YES = OptOut("domain", "example.com", "allow", BASE_AT_MS - 1000, source="app")
+_HOLDER = OptOut("holder", "some press", "deny", BASE_AT_MS - 1000)
+_STRICT = {"opt_out_unknown": "fail"}
 
 
 @rule(
@@ -35,6 +41,77 @@ _CONTENT = OptOut("content", _HASH, "deny", BASE_AT_MS - 1000)
             source_type="crawl",
             url="https://例子.公司/a",
             given={"optouts": (OptOut("domain", "xn--fsqu00a.xn--55qx5d", "deny", BASE_AT_MS - 1000),)},
+        ),
+        fails(
+            "prefix of the address", source_type="crawl", url="https://example.com/a/b", given={"optouts": (_PREFIX,)}
+        ),
+        fails(
+            "prefix, percent-encoded and with dot segments",
+            source_type="crawl",
+            url="https://EXAMPLE.com:443/x/../%61/b?c#d",
+            given={"optouts": (_PREFIX,)},
+        ),
+        passes(
+            "another name that begins alike",
+            source_type="crawl",
+            url="https://example.com/ab",
+            given={"optouts": (_PREFIX,)},
+        ),
+        fails("the page itself", source_type="crawl", url="https://example.com:443/a#b", given={"optouts": (_PAGE,)}),
+        passes("below a page", source_type="crawl", url="https://example.com/a/b", given={"optouts": (_PAGE,)}),
+        fails(
+            "holder",
+            source_type="open",
+            work_id="isbn:9787000000002",
+            holder="Some  Press",
+            given={"optouts": (_HOLDER,)},
+        ),
+        passes("another holder", source_type="open", holder="another press", given={"optouts": (_HOLDER,)}),
+        fails(
+            "a no beside a yes", source_type="crawl", url="https://example.com/a", given={"optouts": (_PREFIX, _YES)}
+        ),
+        fails(
+            "work, in the older number of ten digits",
+            source_type="open",
+            work_id="ISBN:7-00-000000-7",
+            given={"optouts": (OptOut("work", "isbn:9787000000001", "deny", BASE_AT_MS - 1000),)},
+        ),
+        fails(
+            "mining is reserved",
+            source_type="crawl",
+            url="https://example.com/a",
+            given={"optouts": (OptOut("url", "example.com/a", "deny", BASE_AT_MS - 1000, category="mine"),)},
+        ),
+        passes(
+            "only search is refused",
+            source_type="crawl",
+            url="https://example.com/a",
+            given={"optouts": (OptOut("domain", "example.com", "deny", BASE_AT_MS - 1000, category="search"),)},
+        ),
+        fails(
+            "nothing known, and the policy asks for a yes",
+            source_type="crawl",
+            url="https://example.com/",
+            given=_STRICT,
+        ),
+        passes(
+            "a yes, and the policy asks for one",
+            source_type="crawl",
+            url="https://example.com/",
+            given={**_STRICT, "optouts": (_YES,)},
+        ),
+        passes(
+            "the work is allowed, of its address nothing is known",
+            source_type="crawl",
+            url="https://example.com/",
+            work_id="isbn:9787000000001",
+            given={**_STRICT, "optouts": (OptOut("work", "isbn:9787000000001", "allow", BASE_AT_MS - 1000),)},
+        ),
+        unclear(
+            "nothing known, and the policy leaves it open",
+            source_type="crawl",
+            url="https://example.com/",
+            given={"opt_out_unknown": "inconclusive"},
         ),
         fails("work", source_type="open", work_id="isbn:9787000000001", given={"optouts": (_WORK,)}),
         fails("content", source_type="open", content_sha256=_HASH, given={"optouts": (_CONTENT,)}),
@@ -75,31 +152,46 @@ _CONTENT = OptOut("content", _HASH, "deny", BASE_AT_MS - 1000)
     ),
 )
 def registered_refusal_ingested(event: IngestEvent, facts: Facts) -> Result:
-    """A record was taken in although its site, work or content is registered as refused.
+    """A record was taken in although its site, page, work, content or rights holder is registered as refused.
 
     Why: what others have expressly refused must not be collected. China has no statutory exception for text and data
-    mining, so a registered refusal is the practical line.
+    mining, so a registered refusal is the practical line. Any no among the statements wins. Whether nothing known is
+    enough, `opt_out_unknown` of the policy says.
+
+    False positives: a licence covers the content, or its conditions are met. State the source as licensed.
 
     When it fires:
-    1. Read `matched` in the evidence: domain, work or content; `refused_at_ms` says since when.
+    1. Read `matched` in the evidence: domain, prefix of addresses, page, work, content or holder; `refused_at_ms` says
+       since when. `hegui optouts lookup` shows every statement that covers it.
     2. Stop the collection of that site or work; find what was taken since then.
     3. Remove the records from the next dataset version and answer the rights holder.
     """
-    if event.url is None and event.work_id is None and event.content_sha256 is None:
+    if event.url is None and event.work_id is None and event.content_sha256 is None and event.holder is None:
         return inconclusive("url, work_id or content_sha256")
-    refusal = None
+    known, readable = UNKNOWN, True
     if event.work_id is not None:
-        refusal = facts.opted_out("work", event.work_id)
-    if refusal is None and event.content_sha256 is not None:
-        refusal = facts.opted_out("content", event.content_sha256)
-    if refusal is None and event.url is not None:
+        known = facts.preference("work", event.work_id)
+    if event.content_sha256 is not None:
+        known = stricter(known, facts.preference("content", event.content_sha256))
+    if event.holder is not None:
+        known = stricter(known, facts.preference("holder", event.holder))
+    if event.url is not None:
         try:
-            refusal = facts.refused_domain(event.url)
+            known = stricter(known, facts.preference_for_url(event.url))
         except ValueError:
-            return inconclusive("a url with a readable host")
-    if refusal is None:
-        # The domain of a crawled record may be refused.
-        return inconclusive("url") if event.url is None and event.source_type == "crawl" else PASS
-    return fail(
-        "a registered refusal covers the record", matched=Code(refusal.scheme), refused_at_ms=refusal.observed_at_ms
-    )
+            readable = False
+    refusal = known.statement
+    if refusal is not None and refusal.value == "deny":
+        return fail(
+            "a registered refusal covers the record", matched=Code(refusal.scheme), refused_at_ms=refusal.observed_at_ms
+        )
+    if not readable:
+        return inconclusive("a url with a readable host")
+    if event.url is None and event.source_type == "crawl":
+        return inconclusive("url")  # the domain of a crawled record may be refused
+    unknown = facts.snapshot.policy.opt_out_unknown
+    if refusal is not None or unknown == "pass":
+        return PASS
+    if unknown == "fail":
+        return fail("nobody is known to have allowed training on the record", matched=Code("nothing"))
+    return inconclusive("a statement about training")

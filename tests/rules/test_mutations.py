@@ -76,7 +76,6 @@ SAME_ANSWER: dict[str, tuple[str, ...]] = {
         "annex_e._problem: not _CHARACTERS.fullmatch(values[key]) -> _CHARACTERS.fullmatch(values[key])",
     ),
     "nothing is registered under the name None": (
-        "OPT003: refusal is None and event.content_sha256 is not None without event.content_sha256 is not None",
         "OPT005: notice is None and event.content_sha256 without event.content_sha256",
         "OPT005: notice is None and event.fingerprint without event.fingerprint",
         "OPT005: notice is None and event.holder without event.holder",

@@ -18,6 +18,11 @@ WORDS = [[name] for name in COMMANDS] + [
     ["config", "check"],
     ["config", "keys"],
     ["alerts", "test"],
+    ["optouts", "import"],
+    ["optouts", "fetch"],
+    ["optouts", "lookup"],
+    ["optouts", "stats"],
+    ["optouts", "export"],
     ["state", "show"],
     ["state", "export"],
 ]

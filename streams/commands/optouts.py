@@ -1,0 +1,287 @@
+"""`hegui optouts`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import click
+import msgspec
+
+from hegui.rules.fact_tables import OptOut
+from hegui.streams.cli import EXIT_FAILED
+from hegui.streams.commands.options import config_option, settings_from
+from hegui.streams.errors import OptOutError
+from hegui.streams.optouts.explanation import Covering, explain
+from hegui.streams.optouts.formats import FORMATS, format_of, read, site_of
+from hegui.streams.optouts.normal_form import Reading, epoch_ms
+from hegui.streams.optouts.remarks import REASONS
+from hegui.streams.optouts.report import Report, Row
+from hegui.streams.optouts.store import FileStore, Store, TopicStore, Written, default_file, news, statements
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@click.group()
+def command() -> None:
+    """Take in, look up and give out statements about training: opt-outs of sites, works, contents, holders and users.
+
+    They go to the topic of opt-outs of the settings (--config or environment). Without a broker there they go to a file of JSON
+    lines: --store FILE, else optouts.jsonl in the user's state folder.
+    """
+
+
+def _where(function: F) -> F:
+    """Add the options that say where statements are kept."""
+    option = click.option(
+        "--store", "store_file", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of the topic."
+    )
+    return config_option(option(function))
+
+
+def _how(function: F) -> F:
+    """Add the options that say how statements are read."""
+    agent = click.option(
+        "--agent",
+        "agents",
+        multiple=True,
+        default=("*",),
+        show_default="the group for every crawler",
+        help="Product token of a crawler of yours, as robots.txt names it; may be given several times.",
+    )
+    refused = click.option(
+        "--refused", type=click.File("wb"), help="Write every refused row to this file, as JSON lines."
+    )
+    return agent(refused(function))
+
+
+def _store(config_file: Path | None, store_file: Path | None) -> Store:
+    if store_file is not None:
+        return FileStore(store_file)
+    if config_file is not None or os.environ.get("HEGUI_KAFKA__BOOTSTRAP_SERVERS"):
+        return TopicStore(settings_from(config_file))
+    return FileStore(default_file())
+
+
+def _moment(text: str | None, now_ms: int) -> int:
+    if text is None:
+        return now_ms
+    try:
+        return epoch_ms(text)
+    except OptOutError as error:
+        raise click.BadParameter(REASONS[error.reason]) from None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@command.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_where
+@_how
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Format of all files; without it their names tell.")
+@click.option(
+    "--url", help="Where the files were read: the site of a robots.txt or tdmrep.json, the page of headers or HTML."
+)
+@click.option("--observed-at", help="When they were read (RFC 3339); without it when each file was last changed.")
+def import_(
+    files: tuple[Path, ...],
+    config_file: Path | None,
+    store_file: Path | None,
+    agents: tuple[str, ...],
+    refused: IO[bytes] | None,
+    form: str | None,
+    url: str | None,
+    observed_at: str | None,
+) -> None:
+    """Take statements in from files: robots.txt, tdmrep.json, RSL, HTTP messages, HTML, C2PA, ISCC declarations, CSV and JSON lists.
+
+    Importing a file again changes nothing. Exit code 1 when a row was refused; the others were taken all the same.
+    """
+    now_ms = _now_ms()
+    forms = {file: form or format_of(file.name) for file in files}
+    if strange := next((file for file, found in forms.items() if found is None), None):
+        raise click.UsageError(f"{strange.name} tells no format by its name; give one with --format")
+    report = Report(now_ms, _writer(refused))
+    names = tuple(agent.strip().lower() for agent in agents)
+
+    def found(progress: Callable[[int], None]) -> Iterator[OptOut]:
+        for file, its_form in forms.items():
+            at_ms = min(round(file.stat().st_mtime * 1000), now_ms)
+            at_ms = _moment(observed_at, at_ms)
+            reading = Reading(at_ms, url or site_of(file.name), names, file.name)
+            with file.open("rb") as content:
+                yield from report.add(file.name, read(content, str(its_form), reading, progress))
+
+    store = _store(config_file, store_file)
+    with _progress(sum(file.stat().st_size for file in files)) as progress:
+        written = store.write(found(progress))
+    _tell(report, store, written)
+
+
+@command.command()
+@click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@_where
+@_how
+@click.option(
+    "--timeout",
+    "seconds",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    help="Longest wait for one answer, in seconds.",
+)
+def fetch(
+    urls: tuple[str, ...],
+    config_file: Path | None,
+    store_file: Path | None,
+    agents: tuple[str, ...],
+    refused: IO[bytes] | None,
+    seconds: float,
+) -> None:
+    """Read what sites say now: robots.txt, tdmrep.json, RSL licences, and headers and metas of the page URL.
+
+    Only what differs from the last word of a source is written. Exit code 1 when something could not be read or was refused.
+    """
+    from hegui.streams.optouts.fetching import fetch_all
+    from hegui.streams.optouts.normal_form import web_address
+
+    for url in urls:
+        try:
+            web_address(url)
+        except OptOutError:
+            raise click.UsageError(f"{url!r} is no web address; write it as https://example.com/") from None
+    now_ms = _now_ms()
+    store = _store(config_file, store_file)
+    reading = Reading(now_ms, agents=tuple(agent.strip().lower() for agent in agents))
+    fetched = fetch_all([url if "://" in url else f"https://{url}" for url in urls], reading, seconds)
+    report = Report(now_ms, _writer(refused))
+    found = [record for each in fetched for record in report.add(each.name, each.found)]
+    new = news(store, found)
+    written = store.write(new)
+    for each in fetched:
+        if each.problem:
+            click.echo(f"not read  {each.name}: {each.problem}", err=True)
+    _tell(report, store, Written(written.new, len(found) - written.new), failed=any(each.problem for each in fetched))
+
+
+@command.command()
+@_where
+def stats(config_file: Path | None, store_file: Path | None) -> None:
+    """Count the statements by scheme, value, use and source. Needs memory for a key of each (200 bytes)."""
+    store = _store(config_file, store_file)
+    rows: dict[bytes, tuple[str, str, str, str]] = {}
+
+    def take(key: bytes, record: OptOut | None) -> None:
+        rows.pop(key, None)
+        if record is not None:
+            rows[key] = (record.scheme, record.value, record.category, record.source)
+
+    store.read(take)
+    click.echo(f"{store.name}: {len(rows):,} statement{'' if len(rows) == 1 else 's'}")
+    for at, title in enumerate(("scheme", "value", "use", "source")):
+        for name, n in sorted(
+            Counter(row[at] for row in rows.values()).items(), key=lambda entry: (-entry[1], entry[0])
+        ):
+            click.echo(f"  {title:8} {name:20} {n:>14,}")
+
+
+@command.command()
+@click.argument("subject")
+@_where
+@click.option("--at", help="As of which time (RFC 3339); now when absent.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or one JSON object.",
+)
+def lookup(subject: str, config_file: Path | None, store_file: Path | None, at: str | None, form: str) -> None:
+    """Explain what is known of the wish about training on SUBJECT, and which statement decides.
+
+    SUBJECT is an address, a domain, a SHA-256, a work as isbn:..., a rights holder as holder:NAME, or a user key. Exit code 2 when it is none of them.
+    """
+    store = _store(config_file, store_file)
+    at_ms = _moment(at, _now_ms())
+    try:
+        found = explain(store, subject, at_ms)
+    except OptOutError as error:
+        raise click.UsageError(f"the subject cannot be looked up: {REASONS[error.reason]}") from None
+    word = {"deny": "no", "allow": "yes", "unknown": "unknown"}[found.preference.value]
+    if form == "json":
+        told = [{"part": each.part, "statement": each.statement} for each in found.covering]
+        click.echo(
+            msgspec.json.encode({"at": _iso(at_ms), "training": found.preference.value, "statements": told}).decode()
+        )
+        return
+    click.echo(f"training: {word}, as of {_iso(at_ms)}, by {store.name}")
+    if not found.covering:
+        click.echo("  nothing is said about it; what that means, opt_out_unknown of the policy says")
+    for each in found.covering:
+        click.echo(_line(each))
+
+
+@command.command()
+@_where
+def export(config_file: Path | None, store_file: Path | None) -> None:
+    """Print all statements as JSON lines, in the form of the topic. `hegui check --optouts` and `hegui optouts import` take them."""
+    for record in statements(_store(config_file, store_file)).values():
+        click.echo(msgspec.json.encode(record).decode())
+
+
+def _line(each: Covering) -> str:
+    said = each.statement
+    subject = "(the user)" if said.scheme == "user" else said.subject
+    until = "" if said.valid_to_ms is None else f" until {_iso(said.valid_to_ms)}"
+    proof = f"  [{said.evidence}]" if said.evidence else ""
+    return f"  {said.value:7} {said.category:6} {said.scheme} {subject}  {said.source}, since {_iso(said.observed_at_ms)}{until}: {each.part}{proof}"
+
+
+def _iso(at_ms: int) -> str:
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError):  # past the year 9999
+        return f"{at_ms} ms"
+
+
+@contextmanager
+def _progress(length: int) -> Iterator[Callable[[int], None]]:
+    show = sys.stderr.isatty() and length > 5_000_000
+    with click.progressbar(length=max(1, length), label="reading", file=sys.stderr, hidden=not show) as bar:
+        yield bar.update
+
+
+def _writer(refused: IO[bytes] | None) -> Callable[[Row], None]:
+    def write(row: Row) -> None:
+        if refused is not None:
+            told = {
+                "name": row.name,
+                "line": row.remark.line,
+                "reason": row.remark.reason,
+                "sentence": row.remark.sentence,
+            }
+            refused.write(msgspec.json.encode(told) + b"\n")
+
+    return write
+
+
+def _tell(report: Report, store: Store, written: Written, *, failed: bool = False) -> None:
+    for line in report.lines():
+        click.echo(line, err=True)
+    values = ", ".join(f"{n:,} {value}" for value, n in sorted(report.taken.items())) or "none"
+    click.echo(
+        f"{report.taken.total():,} statement{'' if report.taken.total() == 1 else 's'}: {values}; repeated in the text: {report.repeated:,}"
+    )
+    known = "" if isinstance(store, TopicStore) and not written.known else f", known before: {written.known:,}"
+    click.echo(f"written to {store.name}: {written.new:,}{known}; rows refused: {report.refused:,}")
+    sys.exit(EXIT_FAILED if report.refused or failed else 0)

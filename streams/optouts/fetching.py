@@ -1,0 +1,200 @@
+"""Reads what a site says of training on it: robots.txt, tdmrep.json, RSL licences, the headers and metas of a page.
+
+Bounded in size and time, and the answers of strangers: no redirect leads to another owner's site or away from encryption, no body is
+decompressed, no more is read than a format allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from hashlib import sha256
+from importlib.metadata import version
+from typing import NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from hegui.rules.fact_tables import OptOut
+from hegui.streams.errors import OptOutError
+from hegui.streams.optouts import html_metas, http_headers, robots, rsl, tdmrep
+from hegui.streams.optouts.normal_form import Reading, owner_of, web_address
+from hegui.streams.optouts.remarks import Remark
+
+MAX_REDIRECTS = 5
+"""RFC 9309 section 2.3.1.2."""
+
+MAX_LICENSES = 10
+"""RSL documents read for one site."""
+
+
+class FetchError(Exception):
+    """Something could not be read; the text says what, never more of an address than its site."""
+
+
+class Answer(NamedTuple):
+    """One answer of a server."""
+
+    status: int
+    headers: list[tuple[int, str, str]]
+    body: bytes
+    """As far as it was read: at most one byte more than the limit."""
+
+
+Reader = Callable[[Answer], Iterable[OptOut | Remark]]
+
+
+class Fetched(NamedTuple):
+    """What was read of one site."""
+
+    name: str
+    """For the report: what was read, and the site."""
+    found: list[OptOut | Remark]
+    problem: str = ""
+    """Why nothing could be read."""
+
+
+class Fetcher:
+    """Reads sites, one after the other."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def get(self, url: str, limit: int) -> Answer:
+        """Return the answer for a URL, after redirects within the site of one owner.
+
+        Raises:
+            FetchError: no answer in time, or one that must not be followed or read.
+        """
+        owner = owner_of(web_address(url).host)
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                async with self._session.get(url, allow_redirects=False) as response:
+                    if response.status in {301, 302, 303, 307, 308} and "Location" in response.headers:
+                        url = self._target(url, response.headers["Location"], owner)
+                        continue
+                    if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
+                        raise FetchError("the answer is compressed, though that was not asked for")
+                    body = await _bounded(response.content, limit)
+                    headers = [
+                        (number, name.decode("latin-1").lower(), value.decode("latin-1"))
+                        for number, (name, value) in enumerate(response.raw_headers, 1)
+                    ]
+                    return Answer(response.status, headers, body)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                raise FetchError(f"no answer ({type(error).__name__})") from None
+        raise FetchError(f"more than {MAX_REDIRECTS} redirects")
+
+    @staticmethod
+    def _target(url: str, location: str, owner: str) -> str:
+        target = urljoin(url, location)
+        try:
+            address = web_address(target)
+        except OptOutError:
+            raise FetchError("a redirect to something that is no web address") from None
+        before, after = urlsplit(url).scheme.lower(), urlsplit(target).scheme.lower()
+        if after != before and (before, after) != ("http", "https"):
+            raise FetchError(f"a redirect from {before} to {after}")
+        if owner_of(address.host) != owner:
+            raise FetchError("a redirect to another owner's site")
+        return target
+
+    async def site(self, url: str, reading: Reading) -> AsyncIterator[Fetched]:
+        """Yield what a site says, and the page at `url`.
+
+        Args:
+            url: a page, with scheme.
+            reading: when it is read, and for which crawlers.
+        """
+        reading = reading._replace(url=url)
+        site = web_address(url).site
+        root = urljoin(url, "/")
+        licenses: list[str] = []
+        answer, problem = await self._try(urljoin(root, "/robots.txt"), robots.MAX_BYTES)
+        if answer is not None:
+            licenses += robots.license_urls(answer.body)
+        yield _read("robots.txt", site, answer, problem, lambda a: robots.read(a.body, _evident(reading, a)))
+        answer, problem = await self._try(urljoin(root, "/.well-known/tdmrep.json"), tdmrep.MAX_BYTES)
+        yield _read("tdmrep.json", site, answer, problem, lambda a: tdmrep.read(a.body, _evident(reading, a)))
+        answer, problem = await self._try(url, html_metas.MAX_BYTES)
+        if answer is not None:
+            licenses += _linked(answer)
+        yield _read("page", site, answer, problem, lambda a: _page(a, _evident(reading, a)))
+        for target in dict.fromkeys(urljoin(root, each) for each in licenses[:MAX_LICENSES]):
+            try:
+                same = owner_of(web_address(target).host) == owner_of(web_address(url).host)
+            except OptOutError:
+                same = False
+            if not same:
+                yield Fetched(f"licence of {site}", [Remark(0, "other_site")])
+                continue
+            answer, problem = await self._try(target, rsl.MAX_BYTES)
+            yield _read("licence", site, answer, problem, lambda a: rsl.read(a.body, _evident(reading, a)))
+
+    async def _try(self, url: str, limit: int) -> tuple[Answer | None, str]:
+        try:
+            answer = await self.get(url, limit)
+        except FetchError as error:
+            return None, str(error)
+        if answer.status in {404, 410}:
+            return None, ""
+        if not 200 <= answer.status < 300:
+            return None, f"status {answer.status}"
+        return answer, ""
+
+
+def _read(what: str, site: str, answer: Answer | None, problem: str, read: Reader) -> Fetched:
+    return Fetched(f"{what} of {site}", [] if answer is None else list(read(answer)), problem)
+
+
+def _page(answer: Answer, reading: Reading) -> Iterable[OptOut | Remark]:
+    yield from http_headers.statements(answer.headers, reading)
+    if any(name == "content-type" and "html" in value.lower() for _, name, value in answer.headers):
+        yield from html_metas.read(answer.body, reading)
+
+
+def _evident(reading: Reading, answer: Answer) -> Reading:
+    return reading._replace(evidence="sha256:" + sha256(answer.body).hexdigest())
+
+
+def _linked(answer: Answer) -> list[str]:
+    """Return the targets of `Link` headers to RSL licences. RFC 8288."""
+    return [
+        part.partition("<")[2].partition(">")[0]
+        for _, name, value in answer.headers
+        if name == "link"
+        for part in value.split(",")
+        if "application/rsl+xml" in part.lower() and "<" in part
+    ]
+
+
+async def _bounded(stream: aiohttp.StreamReader, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    left = limit + 1
+    while left > 0 and (chunk := await stream.read(left)):
+        chunks.append(chunk)
+        left -= len(chunk)
+    return b"".join(chunks)
+
+
+async def fetch(urls: Iterable[str], reading: Reading, timeout_seconds: float) -> AsyncIterator[Fetched]:
+    """Yield what sites say; each request ends after `timeout_seconds` at the latest."""
+    async with aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=timeout_seconds),
+        headers={"User-Agent": f"hegui/{version('hegui')}", "Accept-Encoding": "identity"},
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        fetcher = Fetcher(session)
+        for url in urls:
+            async for fetched in fetcher.site(url, reading):
+                yield fetched
+
+
+def fetch_all(urls: Iterable[str], reading: Reading, timeout_seconds: float) -> list[Fetched]:
+    """Return what sites say. Blocks until all are read."""
+
+    async def work() -> list[Fetched]:
+        return [each async for each in fetch(urls, reading, timeout_seconds)]
+
+    return asyncio.run(work())

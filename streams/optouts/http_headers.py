@@ -1,0 +1,118 @@
+"""Response headers of a page: AIPREF's `Content-Usage`, TDMRep, `X-Robots-Tag: noai, noimageai`. What they say holds for the page alone.
+
+A file of this format is an HTTP message: `GET https://example.org/page HTTP/1.1` (with or without headers), an empty line, then the response
+with its headers and, if there is one, its HTML. Without the first line the page is named by `--url`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from hegui.rules.fact_tables import OptOut
+from hegui.streams.errors import OptOutError
+from hegui.streams.optouts import html_metas
+from hegui.streams.optouts.normal_form import Reading, statement
+from hegui.streams.optouts.paths import evidence
+from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.structured_fields import agreed, usage_preferences
+from hegui.streams.optouts.tdm_reservations import reservation
+
+MAX_BYTES = 1024 * 1024
+"""Largest message."""
+
+_REQUEST = re.compile(rb"[A-Z]{3,10} (\S+) HTTP/[0-9.]+\s*")
+_STATUS = re.compile(rb"HTTP/[0-9.]+ [0-9]{3}(?: .*)?")
+_NO_AI = frozenset({"noai", "noimageai"})
+_AGENT = re.compile(r"([A-Za-z0-9_.-]+):(.*)")
+
+Header = tuple[int, str, str]
+"""Line, name in small letters, value."""
+
+
+def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
+    """Yield the statements of an HTTP message."""
+    if len(content) > MAX_BYTES:
+        yield Remark(0, "too_large")
+        return
+    lines = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n")
+    at = 0
+    if request := _REQUEST.fullmatch(lines[0].strip()):
+        if request[1].lower().startswith((b"http://", b"https://")):
+            reading = reading._replace(url=request[1].decode("utf-8", "replace"))
+        while at < len(lines) and not _STATUS.fullmatch(lines[at].strip()):
+            at += 1
+    headers: list[Header] = []
+    for number, line in enumerate(lines[at:], at + 1):
+        if not line.strip():
+            if headers or at:
+                break
+            continue
+        if _STATUS.fullmatch(line.strip()):
+            continue
+        name, colon, value = line.partition(b":")
+        if not colon:
+            yield Remark(number, "syntax")
+            continue
+        headers.append((number, name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()))
+    else:
+        number = len(lines) + 1
+    yield from statements(headers, reading)
+    body = b"\n".join(lines[number:])
+    if body.strip() and any(name == "content-type" and "html" in value.lower() for _, name, value in headers):
+        yield from html_metas.read(body, reading, first_line=number)
+
+
+def statements(headers: Iterable[Header], reading: Reading) -> Iterator[OptOut | Remark]:
+    """Yield the statements that response headers make about their page."""
+    try:
+        subject = reading.address().text()
+    except OptOutError as error:
+        yield Remark(0, error.reason)
+        return
+    usage: list[tuple[int, str]] = []
+    said: dict[tuple[str, str], str] = {}
+    lines: dict[tuple[str, str], int] = {}
+
+    def say(source: str, category: str, value: str, line: int) -> None:
+        key = (source, category)
+        said[key] = agreed((value, said.get(key, value)))
+        lines.setdefault(key, line)
+
+    for line, name, value in headers:
+        if name == "content-usage":
+            usage.append((line, value))
+        elif name == "tdm-reservation":
+            say("http-tdmrep", "mine", reservation(value), line)
+        elif name == "x-robots-tag" and refuses_ai(value, reading.agents):
+            say("x-robots-tag", "train", "deny", line)
+        elif name == "link" and "application/rsl+xml" in value.lower():
+            yield Remark(line, "license")
+    if usage:  # several lines are one field, RFC 9110 section 5.3
+        line = usage[0][0]
+        try:
+            for category, value in usage_preferences(", ".join(value for _, value in usage)).items():
+                say("http-content-usage", category, value, line)
+        except OptOutError as error:
+            yield Remark(line, error.reason)
+    for (source, category), value in said.items():
+        line = lines[source, category]
+        if value == "unknown":
+            yield Remark(line, "value_unknown")
+            continue
+        try:
+            yield statement(
+                "url", subject, value, reading.at_ms, source=source, category=category, evidence=evidence(reading, line)
+            )
+        except OptOutError as error:
+            yield Remark(line, error.reason)
+
+
+def refuses_ai(value: str, agents: Iterable[str]) -> bool:
+    """Tell whether the directives of an `X-Robots-Tag` or robots meta refuse use by AI: to everybody, or to one of the crawlers."""
+    rest = value
+    if named := _AGENT.fullmatch(value.strip()):
+        if named[1].lower() not in agents:
+            return False
+        rest = named[2]
+    return any(word.strip().lower() in _NO_AI for word in rest.split(","))

@@ -1,0 +1,66 @@
+"""Declarations bound to ISCC codes: `{"iscc": "ISCC:...", "tdm-reservation": 1}`, or with AIPREF's `content-usage` (TDM-AI, docs.tdmai.org).
+
+Signed ones are W3C Verifiable Credentials with the same at `credentialSubject`; the signature is not checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hegui.rules.fact_tables import OptOut
+from hegui.streams.errors import OptOutError
+from hegui.streams.optouts.normal_form import Reading, epoch_ms, statement
+from hegui.streams.optouts.paths import evidence
+from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.structured_fields import usage_preferences
+from hegui.streams.optouts.tdm_reservations import reservation
+
+_TIMES = ("validFrom", "issuanceDate", "issued", "timestamp")
+
+
+def is_declaration(found: dict[str, Any]) -> bool:
+    """Tell whether an object is such a declaration."""
+    return "iscc" in found or (
+        isinstance(found.get("credentialSubject"), dict) and "iscc" in found["credentialSubject"]
+    )
+
+
+def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[OptOut | Remark]:
+    """Yield the statements of one declaration."""
+    inner = found.get("credentialSubject")
+    said = inner if isinstance(inner, dict) else found
+    try:
+        subject = _work(said.get("iscc"))
+        times = [outer[name] for outer in (said, found) for name in _TIMES if isinstance(outer.get(name), str)]
+        at_ms = epoch_ms(times[0]) if times else reading.at_ms
+        values: dict[str, str] = {}
+        if "tdm-reservation" in said:
+            values["mine"] = reservation(said["tdm-reservation"])
+        usage = said.get("content-usage")
+        if isinstance(usage, str):
+            values |= usage_preferences(usage)
+        if not values or "unknown" in values.values():
+            yield Remark(line, "value_unknown")
+        for category, value in values.items():
+            if value != "unknown":
+                yield statement(
+                    "work",
+                    subject,
+                    value,
+                    at_ms,
+                    source="iscc-tdm",
+                    category=category,
+                    evidence=evidence(reading, line),
+                )
+    except OptOutError as error:
+        yield Remark(line, error.reason)
+        return
+    if "proof" in found:
+        yield Remark(line, "signature")
+
+
+def _work(code: object) -> str:
+    if not isinstance(code, str) or not code.strip():
+        raise OptOutError("no_subject")
+    return "iscc:" + code.strip().upper().removeprefix("ISCC:")

@@ -1,0 +1,57 @@
+"""What an importer says of a row that it did not take, or not whole. Never the subject: it may be a person."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+REASONS: dict[str, str] = {
+    "category_unknown": "the category is none of train, search, input, mine",
+    "control_characters": "there are control characters in it; remove them",
+    "no_address": "it does not say of which site or page it speaks; name it with --url",
+    "no_header": "the first line does not name the columns scheme, subject and value",
+    "no_subject": "it has no subject",
+    "not_utf8": "it is not UTF-8",
+    "other_site": "it speaks of another site than the one it was read from",
+    "outside_group": "it stands before any User-agent line; a no was taken for every agent, a yes not",
+    "pattern": "a wildcard inside a path is no prefix; nothing was taken from the line",
+    "public_suffix": "a public suffix belongs to many; name the domain below it",
+    "scheme_unknown": "the scheme is none of user, domain, url_prefix, url, content, work, holder",
+    "subject_invalid": "the subject has not the form of its scheme, or a check digit is wrong",
+    "syntax": "it cannot be read as its format",
+    "time_invalid": "its time cannot be read; write it as 2026-11-20T10:00:00+08:00",
+    "time_without_offset": "its time has no offset from UTC; write it as 2026-11-20T10:00:00+08:00",
+    "too_deep": "the path has too many levels, or is too long",
+    "too_large": "it is larger than its format allows; what lies behind was not read, and no yes was taken",
+    "user_not_hashed": "a user is named by a keyed hash, k<keyid>: and 64 hex digits",
+    "value_unknown": "the value says neither yes nor no",
+    "xml_entities": "it declares a document type or entities, which are not expanded",
+}
+"""Reason to the sentence for the operator. With these a row was refused."""
+
+NOTES: dict[str, str] = {
+    "license": "links to an RSL licence, which `hegui optouts fetch` reads",
+    "narrowed": "a path that ends inside a name covers whole names only",
+    "never_reached": "an earlier location covers it, so it says nothing",
+    "signature": "is signed; the signature was not checked",
+    "time_ahead": "its time lies ahead; it counts from then on",
+}
+"""The same for rows that were taken, or had nothing to take."""
+
+
+class Remark(NamedTuple):
+    """Something to be told of one row."""
+
+    line: int
+    """Number of the line or entry, from 1; 0: the whole file."""
+    reason: str
+    """Key of `REASONS` or `NOTES`."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the row was refused."""
+        return self.reason in REASONS
+
+    @property
+    def sentence(self) -> str:
+        """Return what an operator should know or do."""
+        return REASONS.get(self.reason) or NOTES[self.reason]

@@ -1,0 +1,79 @@
+"""What an import came to: counts, and the rows to be told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from hegui.rules.fact_tables import OptOut
+from hegui.streams.optouts.normal_form import record_key
+from hegui.streams.optouts.remarks import NOTES, REASONS, Remark
+
+MAX_SHOWN = 20
+"""Refused rows told one by one; all are counted, and `--refused FILE` holds them all."""
+
+REMEMBERED = 1_000_000
+"""Record keys among which a repeated row is told (100 bytes each); one that is repeated farther away is written again, which changes nothing."""
+
+
+class Row(NamedTuple):
+    """A remark and the text it is of."""
+
+    name: str
+    remark: Remark
+
+    def __str__(self) -> str:
+        line = f":{self.remark.line}" if self.remark.line else ""
+        return f"{self.name}{line}: {self.remark.reason}: {self.remark.sentence}"
+
+
+class Report:
+    """Counts while statements pass through it."""
+
+    def __init__(self, now_ms: int, refused: Callable[[Row], None] = lambda _: None) -> None:
+        self.taken: Counter[str] = Counter()
+        """Value to statements."""
+        self.repeated = 0
+        self.remarks: Counter[str] = Counter()
+        """Reason to rows."""
+        self.refused = 0
+        self._shown: list[Row] = []
+        self._refused = refused
+        self._now_ms = now_ms
+        self._keys: dict[bytes, None] = {}
+
+    def add(self, name: str, found: Iterable[OptOut | Remark]) -> Iterator[OptOut]:
+        """Yield the statements among `found` that were not there before; count everything. `name` is that of the text."""
+        for each in found:
+            if isinstance(each, Remark):
+                self.remarks[each.reason] += 1
+                if each.refused:
+                    self.refused += 1
+                    self._refused(Row(name, each))
+                    if self.refused <= MAX_SHOWN:
+                        self._shown.append(Row(name, each))
+                continue
+            key = record_key(each)
+            if key in self._keys:
+                self.repeated += 1
+                continue
+            if len(self._keys) >= REMEMBERED:
+                self._keys.clear()
+            self._keys[key] = None
+            self.taken[each.value] += 1
+            if each.observed_at_ms > self._now_ms:
+                self.remarks["time_ahead"] += 1
+            yield each
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report for people: refused rows, then counts."""
+        for row in self._shown:
+            yield f"refused  {row}"
+        if self.refused > MAX_SHOWN:
+            yield f"refused  {self.refused - MAX_SHOWN:,} more; --refused FILE writes them all"
+        for title, reasons in (("refused", REASONS), ("note", NOTES)):
+            for reason in reasons:
+                if self.remarks[reason]:
+                    n = self.remarks[reason]
+                    yield f"{title}: {n:,} row{'' if n == 1 else 's'}, {reason}: {reasons[reason]}"

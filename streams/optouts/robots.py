@@ -1,0 +1,159 @@
+"""robots.txt: who may crawl what (RFC 9309), AIPREF's `Content-Usage` and Cloudflare's `Content-Signal`.
+
+That a crawler may fetch a page is no yes to training: `Allow` only takes a part out of a refusal. `protego` reads no preferences and shows no
+groups; asked for every path of a file of 500 KiB it takes 42 s, this one 1.5 s. The tests compare the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from hegui.rules.fact_tables import OptOut
+from hegui.streams.errors import OptOutError
+from hegui.streams.optouts.normal_form import Reading
+from hegui.streams.optouts.paths import PathRule, path_rule, statements_of
+from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.structured_fields import Preferences, signal_preferences, usage_preferences
+
+MAX_BYTES = 500 * 1024
+"""What is read of a file. RFC 9309 section 2.5."""
+
+_ACCESS = {"allow": {"train": "unknown"}, "disallow": {"train": "deny"}}
+_PREFERENCES = {"content-usage": usage_preferences, "content-signal": signal_preferences}
+_RULES = frozenset({*_ACCESS, *_PREFERENCES})
+_READ = frozenset({"outside_group", "value_unknown"})
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_WITH_PATH = re.compile(r"([/*]\S*)\s+(.*)")
+
+
+class Line(NamedTuple):
+    """One line with a field that means something here."""
+
+    number: int
+    field: str
+    """In small letters."""
+    value: str
+
+
+def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
+    """Yield the statements of a robots.txt for the crawlers of `reading`, and what is to be told of its lines."""
+    try:
+        address = reading.address()
+    except OptOutError as error:
+        yield Remark(0, error.reason)
+        return
+    cut = len(content) > MAX_BYTES
+    if cut:  # a line that was cut through is none
+        content = content[:MAX_BYTES]
+        content = content[: max(content.rfind(b"\n"), content.rfind(b"\r")) + 1]
+        yield Remark(0, "too_large")
+    lines: list[Line] = []
+    told: set[Remark] = set()
+    for found in scan(content):
+        if isinstance(found, Line):
+            lines.append(found)
+        else:
+            told.add(found)
+    # A line that could not be read may have been a no.
+    unread = cut or any(remark.refused for remark in told)
+    access: list[list[PathRule]] = []
+    usage: list[list[PathRule]] = []
+    signals: list[list[PathRule]] = []
+    for agent in reading.agents:
+        of_agent: dict[str, list[PathRule]] = {"access": [], "content-usage": [], "content-signal": []}
+        for line, loose in lines_for(lines, agent):
+            try:
+                _take(line, loose, of_agent, told)
+            except OptOutError as error:
+                told.add(Remark(line.number, error.reason))
+        access.append(of_agent["access"])
+        usage.append(of_agent["content-usage"])
+        signals.append(of_agent["content-signal"])
+    unread_too = cut or any(remark.refused and remark.reason not in _READ for remark in told)
+    yield from statements_of(access, address, reading, "robots", yes_wins=True, only_no=unread)
+    yield from statements_of(usage, address, reading, "content-usage", only_no=unread_too)
+    yield from statements_of(signals, address, reading, "content-signal", only_no=unread_too)
+    yield from sorted(told)
+
+
+def scan(content: bytes) -> Iterator[Line | Remark]:
+    """Yield the lines of a robots.txt that mean something here. RFC 9309 section 2.2; a BOM is passed over, lines end as they like."""
+    known = _RULES | {"user-agent", "license"}
+    for number, raw in enumerate(re.split(rb"\r\n|\n|\r", content.removeprefix(b"\xef\xbb\xbf")), 1):
+        bare = raw.partition(b"#")[0].strip()
+        field = bare.partition(b":")[0].strip().lower()
+        try:
+            name = field.decode("ascii")
+            if name not in known or b":" not in bare:
+                continue
+            value = bare.partition(b":")[2].strip().decode()
+        except UnicodeDecodeError:
+            if any(field.startswith(each.encode()) for each in known):
+                yield Remark(number, "not_utf8")
+            continue
+        if _CONTROL.search(bare):
+            yield Remark(number, "control_characters")
+        elif name == "license":
+            yield Remark(number, "license")
+        else:
+            yield Line(number, name, value)
+
+
+def license_urls(content: bytes) -> list[str]:
+    """Return the addresses of RSL licences that a robots.txt links to. RSL 1.0, "License" directive."""
+    found = (line.partition(b":") for line in re.split(rb"\r\n|\n|\r", content[:MAX_BYTES]))
+    return [url.strip().decode("utf-8", "replace") for name, _, url in found if name.strip().lower() == b"license"]
+
+
+def lines_for(lines: Sequence[Line], agent: str) -> list[tuple[Line, bool]]:
+    """Return the rules for a crawler, and of each whether it stands before any group. RFC 9309 section 2.2.1.
+
+    All groups that name the crawler count together, or, when there is none, those for every crawler.
+    """
+    own: list[tuple[Line, bool]] = []
+    everybody: list[tuple[Line, bool]] = []
+    loose: list[tuple[Line, bool]] = []
+    named = False
+    group: set[str] = set()
+    in_names = False
+    for line in lines:
+        if line.field == "user-agent":
+            if not in_names:
+                group = set()
+            in_names = True
+            group.add(_product(line.value))
+            named = named or _product(line.value) == agent
+        else:
+            in_names = False
+            if agent in group:
+                own.append((line, False))
+            if "*" in group:
+                everybody.append((line, False))
+            if not group:
+                loose.append((line, True))
+    return loose + (own if named else everybody)
+
+
+def _product(value: str) -> str:
+    token = value.lower().split("/")[0].split()
+    return token[0] if token else ""
+
+
+def _take(line: Line, loose: bool, of_agent: dict[str, list[PathRule]], told: set[Remark]) -> None:
+    if loose:
+        told.add(Remark(line.number, "outside_group"))
+    if line.field in _ACCESS:
+        if line.value and not (loose and line.field == "allow"):
+            of_agent["access"].append(path_rule(line.value, _ACCESS[line.field], line.number))
+        return
+    path, text = "/", line.value
+    if line.field == "content-usage" and (split := _WITH_PATH.fullmatch(text)):
+        path, text = split[1], split[2]
+    values: Preferences = _PREFERENCES[line.field](text)
+    if loose:
+        values = {category: value for category, value in values.items() if value == "deny"}
+    if "unknown" in values.values():
+        told.add(Remark(line.number, "value_unknown"))
+    of_agent[line.field].append(path_rule(path, values, line.number))

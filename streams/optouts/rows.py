@@ -1,0 +1,72 @@
+"""One row of a list of opt-outs, whatever format it came in: names of columns to texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hegui.rules.fact_tables import OptOut
+from hegui.streams.errors import OptOutError
+from hegui.streams.optouts.normal_form import Reading, checked_ms, epoch_ms, statement
+from hegui.streams.optouts.paths import evidence
+
+COLUMNS = (
+    "scheme",
+    "subject",
+    "value",
+    "category",
+    "observed_at",
+    "observed_at_ms",
+    "valid_to",
+    "valid_to_ms",
+    "source",
+    "evidence",
+)
+"""Names that mean something; others are passed over."""
+
+
+def row_statement(row: Mapping[str, object], reading: Reading, line: int) -> OptOut:
+    """Return the statement of a row. `scheme`, `subject` and `value` are required.
+
+    `observed_at` is RFC 3339, `observed_at_ms` epoch milliseconds; without either the time of reading counts. The same with `valid_to`, which may be
+    absent. `category` is `train` and `source` is `registry` unless they say otherwise.
+
+    Raises:
+        OptOutError: something in it cannot be taken; nothing is guessed.
+    """
+    scheme, subject, value = _text(row, "scheme"), _text(row, "subject"), _text(row, "value")
+    if not subject:
+        raise OptOutError("no_subject")
+    at_ms, to_ms = _time(row, "observed_at"), _time(row, "valid_to")
+    if scheme == "url_prefix" and value == "deny":
+        subject = subject.rstrip("/")  # a no about `/a/` is taken for the page `/a` too
+    return statement(
+        scheme,
+        subject,
+        value,
+        reading.at_ms if at_ms is None else at_ms,
+        valid_to_ms=to_ms,
+        category=_text(row, "category") or "train",
+        source=_text(row, "source") or "registry",
+        evidence=_text(row, "evidence") or evidence(reading, line),
+    )
+
+
+def _text(row: Mapping[str, object], name: str) -> str:
+    found = row.get(name)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise OptOutError("syntax")
+    return found.strip()
+
+
+def _time(row: Mapping[str, object], name: str) -> int | None:
+    in_ms = row.get(name + "_ms")
+    if in_ms is not None and in_ms != "":
+        if isinstance(in_ms, str) and in_ms.strip().isascii() and in_ms.strip().isdigit() and len(in_ms) < 20:
+            in_ms = int(in_ms)
+        if isinstance(in_ms, bool) or not isinstance(in_ms, int):
+            raise OptOutError("time_invalid")
+        return checked_ms(in_ms)
+    text = _text(row, name)
+    return epoch_ms(text) if text else None

@@ -1,0 +1,117 @@
+"""How statements combine: any no wins, else any yes, else unknown; the longest path in the formats that have paths."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hegui.rules.cases import BASE_POLICY
+from hegui.rules.facts import Facts, OptOut, Snapshot, loaded
+from hegui.rules.preferences import LONGEST_MATCH, Preference
+
+AT = 1_000
+
+
+def said(scheme: str, subject: str, value: str, at_ms: int = 1, **more: str) -> OptOut:
+    return OptOut(scheme, subject, value, at_ms, **more)  # type: ignore[arg-type]
+
+
+def wish(url: str, *records: OptOut, at_ms: int = AT) -> Preference:
+    return Facts(Snapshot(BASE_POLICY, loaded(records)), at_ms, "default", None).preference_for_url(url)
+
+
+SITE_NO = said("url_prefix", "example.com/", "deny", source="robots")
+PART_SILENT = said("url_prefix", "example.com/open", "unknown", source="robots")
+PART_YES = said("url_prefix", "example.com/open", "allow", source="content-usage")
+
+
+@pytest.mark.parametrize(
+    ("url", "records", "value"),
+    [
+        ("https://example.com/a", [], "unknown"),
+        ("https://example.com/a", [SITE_NO], "deny"),
+        ("https://www.example.com/a", [SITE_NO], "unknown"),
+        ("https://example.com:8443/a", [SITE_NO], "unknown"),
+        ("https://example.com/open/b", [SITE_NO, PART_SILENT], "unknown"),
+        ("https://example.com/openly", [SITE_NO, PART_SILENT], "deny"),
+        ("https://example.com/open/b", [PART_YES], "allow"),
+        ("https://example.com/open/b", [SITE_NO, PART_YES], "deny"),
+        ("https://example.com/open/b", [SITE_NO, PART_SILENT, PART_YES], "allow"),
+        # A list has no longest match: every statement in it counts.
+        ("https://example.com/open", [said("url_prefix", "example.com/", "deny"), said("url_prefix", "example.com/open", "allow")], "deny"),
+        ("https://example.com/open", [said("url_prefix", "example.com/", "allow"), said("url_prefix", "example.com/open", "deny")], "deny"),
+        ("https://example.com/a", [said("domain", "example.com", "allow"), said("url", "example.com/a", "deny", source="x")], "deny"),
+        ("https://example.com/a/b", [said("url", "example.com/a", "deny")], "unknown"),
+        ("https://example.com/a?q=1", [said("url", "example.com/a?q=1", "deny")], "deny"),
+        ("https://example.com/a?q=1", [said("url_prefix", "example.com/a?q=1", "deny")], "deny"),
+        ("https://example.com/a", [said("domain", "example.com", "deny", category="search")], "unknown"),
+        ("https://example.com/a", [said("domain", "example.com", "deny", category="mine")], "deny"),
+        ("https://example.com/a", [said("domain", "example.com", "allow", category="mine")], "unknown"),
+        ("https://example.com/a", [said("domain", "example.com", "allow", category="input")], "unknown"),
+        # What one source says of mining does not replace what it says of training.
+        ("https://example.com/a", [said("domain", "example.com", "deny"), said("domain", "example.com", "allow", 2, category="mine")], "deny"),
+        ("https://example.com/a", [said("domain", "example.com", "deny"), said("domain", "example.com", "unknown", 2)], "unknown"),
+        ("https://example.com/a", [said("domain", "example.com", "allow"), said("domain", "example.com", "deny")], "deny"),
+        ("https://example.com/a", [said("domain", "example.com", "deny"), said("domain", "example.com", "allow")], "deny"),
+        ("https://例子.公司/a/b", [said("url_prefix", "https://例子.公司/a/", "deny")], "deny"),
+        ("https://example.com/a", [said("url_prefix", "https://exa mple.com/", "deny")], "unknown"),
+    ],
+)  # fmt: skip
+def test_what_statements_about_an_address_come_to(url: str, records: list[OptOut], value: str) -> None:
+    found = wish(url, *records)
+    assert found.value == value
+    assert (found.statement is None) is (value == "unknown")
+    assert found.statement is None or found.statement.value == value
+
+
+def test_a_later_no_does_not_count_for_an_earlier_event() -> None:
+    assert wish("https://example.com/a", said("url_prefix", "example.com/", "deny", AT + 1)).value == "unknown"
+    assert wish("https://example.com/a", said("url_prefix", "example.com/", "deny", AT)).value == "deny"
+
+
+def test_statements_about_addresses_come_and_go_with_the_table() -> None:
+    table = loaded([SITE_NO, said("url", "example.com/x", "deny")])
+    facts = Facts(Snapshot(BASE_POLICY, table), AT, "default", None)
+    assert facts.snapshot.registered("https://example.com/q") == ((), True)
+    table.put(b"0", None)
+    assert facts.snapshot.registered("https://example.com/q") == ((), True)
+    table.put(b"1", None)
+    assert facts.snapshot.registered("https://example.com/q") == ((), False)
+    assert ("url_host", "example.com") not in table
+    assert facts.preference_for_url("https://example.com:bad/x").value == "unknown"
+
+
+def test_a_port_that_cannot_be_read_is_no_answer_where_addresses_are_registered() -> None:
+    with pytest.raises(ValueError, match=r"."):
+        wish("https://example.com:99999/x", SITE_NO)
+
+
+VALUES = st.sampled_from(["allow", "deny", "unknown"])
+SUBJECTS = st.sampled_from(
+    [("domain", "example.com"), ("domain", "www.example.com"), ("url_prefix", "www.example.com/"), ("url_prefix", "www.example.com/a"),
+     ("url", "www.example.com/a/b")]
+)  # fmt: skip
+RECORDS = st.builds(
+    lambda subject, value, at_ms, source, category: said(*subject, value, at_ms, source=source, category=category),
+    SUBJECTS, VALUES, st.integers(0, 20), st.sampled_from(["robots", "list", "other"]), st.sampled_from(["train", "mine", "search"]),
+)  # fmt: skip
+
+
+@given(st.lists(RECORDS, max_size=6), st.integers(0, 20))
+def test_a_yes_needs_a_yes_and_no_no(records: list[OptOut], at_ms: int) -> None:
+    found = wish("https://www.example.com/a/b", *records, at_ms=at_ms)
+    valid = [r for r in records if r.observed_at_ms <= at_ms]
+    if found.value == "allow":
+        assert any(r.value == "allow" and r.category == "train" for r in valid)
+        last = {}
+        for record in sorted(valid, key=lambda r: r.observed_at_ms):
+            if record.source not in LONGEST_MATCH:
+                last[record.source, record.category, record.key()] = record.value
+        assert not any(value == "deny" and category != "search" for (_, category, _), value in last.items())
+    if found.value == "deny":
+        assert found.statement in valid
+
+
+@given(st.lists(RECORDS, max_size=5))
+def test_another_source_that_says_no_is_enough(records: list[OptOut]) -> None:
+    no = said("url_prefix", "www.example.com/a", "deny", source="a third one")
+    assert wish("https://www.example.com/a/b", *records, no).value == "deny"

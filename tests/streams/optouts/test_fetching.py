@@ -1,0 +1,201 @@
+"""Reading what sites say, from a server on this machine: what is read, what is followed, what is bounded."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from aiohttp import web
+
+from hegui.rules.facts import OptOut
+from hegui.streams.optouts import rsl, tdmrep
+from hegui.streams.optouts.fetching import MAX_REDIRECTS, Fetched, Fetcher, fetch
+from hegui.streams.optouts.normal_form import Reading
+from hegui.streams.optouts.robots import MAX_BYTES
+from tests.streams.optouts.texts import AT_MS, said, told
+
+READING = Reading(AT_MS, agents=("*",))
+Site = dict[str, Callable[[web.Request], web.StreamResponse | Awaitable[web.StreamResponse]]]
+
+
+class Server:
+    """Answers by path, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.answers: Site = {}
+        self.asked: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.port = 0
+        self.stuck = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.path_qs)
+        self.headers.append(dict(request.headers))
+        make = self.answers.get(request.path)
+        if make is None:
+            return web.Response(status=404)
+        made = make(request)
+        return await made if inspect.isawaitable(made) else made
+
+    def url(self, path: str = "/") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    made = Server()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", made.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    made.port = runner.addresses[0][1]
+    yield made
+    made.stuck.set()
+    await runner.cleanup()
+
+
+def text(content: str | bytes, kind: str = "text/plain", **headers: str) -> Callable[[web.Request], web.Response]:
+    body = content.encode() if isinstance(content, str) else content
+    return lambda _: web.Response(body=body, content_type=kind, headers=headers)
+
+
+def to(location: str, status: int = 302) -> Callable[[web.Request], web.Response]:
+    return lambda _: web.Response(status=status, headers={"Location": location})
+
+
+async def read(server: Server, path: str = "/", seconds: float = 10.0) -> dict[str, Fetched]:
+    return {each.name.partition(" of ")[0]: each async for each in fetch([server.url(path)], READING, seconds)}
+
+
+def no(server: Server, path: str, category: str = "train", scheme: str = "url_prefix") -> tuple[str, ...]:
+    return (scheme, f"127.0.0.1:{server.port}{path}", category, "deny")
+
+
+LICENSE = '<rsl xmlns="https://rslstandard.org/rsl"><content url="/l/"><license><prohibits type="usage">ai-train</prohibits></license></content></rsl>'
+
+
+async def test_everything_that_a_site_says_is_read(server):
+    server.answers = {
+        "/robots.txt": text("User-agent: *\nDisallow: /a/\nLicense: /one.xml\n"),
+        "/.well-known/tdmrep.json": text('[{"location": "/m/", "tdm-reservation": 1}]', "application/json"),
+        "/p": text('<meta name="robots" content="noai">', "text/html", **{"tdm-reservation": "1", "Link": '</two.xml>; rel="license"; type="application/rsl+xml"'}),
+        "/one.xml": text(LICENSE, "application/rsl+xml"),
+        "/two.xml": text(LICENSE.replace("/l/", "/k/"), "application/rsl+xml"),
+    }  # fmt: skip
+    found = [each async for each in fetch([server.url("/p")], READING, 10)]
+    statements = said(record for each in found for record in each.found)
+    assert statements >= {
+        no(server, "/a/"), no(server, "/m/", "mine"), no(server, "/p", "train", "url"), no(server, "/p", "mine", "url"), no(server, "/l/"), no(server, "/k/"),
+    }  # fmt: skip
+    assert [each.problem for each in found] == [""] * 5
+    assert all(
+        record.evidence.startswith("sha256:") for each in found for record in each.found if isinstance(record, OptOut)
+    )
+    assert server.asked == ["/robots.txt", "/.well-known/tdmrep.json", "/p", "/one.xml", "/two.xml"]
+    assert all(
+        each["User-Agent"].startswith("hegui/") and each["Accept-Encoding"] == "identity" for each in server.headers
+    )
+
+
+async def test_a_site_that_says_nothing_is_no_problem(server):
+    server.answers = {"/": text("hello")}
+    found = await read(server)
+    assert all(not each.found and not each.problem for each in found.values())
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 503])
+async def test_an_answer_that_is_none_is_told(server, status):
+    server.answers = {"/robots.txt": lambda _: web.Response(status=status, text="User-agent: *\nDisallow: /")}
+    found = await read(server)
+    assert (found["robots.txt"].problem, found["robots.txt"].found) == (f"status {status}", [])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirects_within_a_site_are_followed(server, status):
+    server.answers = {"/robots.txt": to("/r/robots.txt", status), "/r/robots.txt": text("User-agent: *\nDisallow: /a/")}
+    assert said((await read(server))["robots.txt"].found) == {no(server, "/a/")}
+
+
+@pytest.mark.parametrize(
+    ("location", "problem"),
+    [
+        ("https://127.0.0.1/robots.txt", "no answer (ClientConnectorError)"),
+        ("http://127.0.0.2/robots.txt", "a redirect to another owner's site"),
+        ("http://other.example/robots.txt", "a redirect to another owner's site"),
+        ("file:///etc/passwd", "a redirect to something that is no web address"),
+        ("ftp://127.0.0.1/robots.txt", "a redirect to something that is no web address"),
+        ("http://127.0.0.1\\@other.example/", "a redirect to something that is no web address"),
+        ("/robots.txt", f"more than {MAX_REDIRECTS} redirects"),
+    ],
+)
+async def test_redirects_elsewhere_are_not_followed(server, location, problem):
+    server.answers = {"/robots.txt": to(location)}
+    assert (await read(server))["robots.txt"].problem == problem
+    assert server.asked.count("/robots.txt") <= MAX_REDIRECTS + 1
+
+
+def test_encryption_is_never_left():
+    with pytest.raises(Exception, match="a redirect from https to http"):
+        Fetcher._target("https://example.com/a", "http://example.com/a", "example.com")
+    assert (
+        Fetcher._target("http://example.com/a", "https://www.example.com/b", "example.com")
+        == "https://www.example.com/b"
+    )
+
+
+async def test_a_robots_txt_without_end_is_read_up_to_its_limit(server):
+    sent = 0
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"User-agent: *\nDisallow: /a/\nContent-Usage: train-ai=y\n")
+        try:
+            while True:
+                await response.write(b"# filler\n" * 1000)
+                sent += 9000
+        except ConnectionError:
+            return response
+
+    server.answers = {"/robots.txt": endless}
+    found = (await read(server))["robots.txt"]
+    assert said(found.found) == {no(server, "/a/")}
+    assert (0, "too_large") in told(found.found)
+    assert sent < 100 * MAX_BYTES
+
+
+async def test_a_server_that_does_not_answer_is_told_in_time(server):
+    async def stuck(_: web.Request) -> web.Response:
+        await server.stuck.wait()
+        return web.Response()
+
+    server.answers = {"/robots.txt": stuck}
+    assert (await read(server, seconds=0.2))["robots.txt"].problem == "no answer (TimeoutError)"
+
+
+async def test_a_server_that_is_not_there_is_told():
+    found = [each async for each in fetch(["http://127.0.0.1:1/"], READING, 5)]
+    assert {each.problem for each in found} == {"no answer (ClientConnectorError)"}
+
+
+async def test_a_compressed_answer_is_not_opened(server):
+    server.answers = {"/robots.txt": text(b"\x1f\x8b", **{"Content-Encoding": "gzip"})}
+    assert (await read(server))["robots.txt"].problem == "the answer is compressed, though that was not asked for"
+
+
+async def test_a_licence_of_another_owner_is_not_read(server):
+    server.answers = {"/robots.txt": text("License: https://other.example/l.xml\nLicense: ftp://x/\n")}
+    found = await read(server)
+    assert told(found["licence"].found) == {(0, "other_site")}
+    assert server.asked == ["/robots.txt", "/.well-known/tdmrep.json", "/"]
+
+
+@pytest.mark.parametrize(("path", "limit"), [("/.well-known/tdmrep.json", tdmrep.MAX_BYTES), ("/l.xml", rsl.MAX_BYTES)])
+async def test_what_is_too_large_says_nothing(server, path, limit):
+    server.answers = {"/robots.txt": text("License: /l.xml"), path: text(b" " * (limit + 10))}
+    found = await read(server)
+    name = "licence" if path == "/l.xml" else "tdmrep.json"
+    assert told(found[name].found) == {(0, "too_large")}

@@ -1,0 +1,119 @@
+"""HTTP headers and HTML metas: what they say holds for their page alone."""
+
+import pytest
+
+from hegui.streams.optouts.html_metas import MAX_BYTES
+from hegui.streams.optouts.normal_form import Reading
+from tests.streams.optouts.texts import AT_MS, READING, read, said, told
+
+PAGE = READING._replace(url="https://example.com/p")
+
+
+def of_page(category: str, value: str) -> tuple[str, ...]:
+    return ("url", "example.com/p", category, value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        (["Content-Usage: train-ai=n"], {of_page("train", "deny")}),
+        (
+            ["content-usage: train-ai=y", "Content-Usage: search=n"],
+            {of_page("train", "allow"), of_page("search", "deny")},
+        ),
+        (["Content-Usage: train-ai=y", "Content-Usage: train-ai=n"], {of_page("train", "deny")}),
+        (["Content-Usage: train-ai=n", "Content-Usage: ((("], set()),
+        (["TDM-Reservation: 1", "TDM-Policy: https://example.com/policy"], {of_page("mine", "deny")}),
+        (["tdm-reservation:0"], {of_page("mine", "allow")}),
+        (["tdm-reservation: 0", "tdm-reservation: 1"], {of_page("mine", "deny")}),
+        (["tdm-reservation: 0", "tdm-reservation: 2"], set()),
+        (["tdm-reservation: 2"], set()),
+        (["X-Robots-Tag: noindex, NOAI"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: noimageai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: otherbot: noai"], set()),
+        (["X-Robots-Tag: OurBot: noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: noaido"], set()),
+        (["X-Robots-Tag: all"], set()),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_headers(headers, found, end):
+    text = end.join(["HTTP/1.1 200 OK", *headers, "", ""])
+    assert said(read("http", text, PAGE._replace(agents=("*", "ourbot")))) == found
+
+
+def test_a_message_names_its_page_itself():
+    text = "GET https://example.com/p HTTP/1.1\r\nHost: example.com\r\nTDM-Reservation: 0\r\n\r\nHTTP/1.1 200 OK\r\nTDM-Reservation: 1\r\n\r\n"
+    assert said(read("http", text, Reading(AT_MS))) == {of_page("mine", "deny")}
+    assert said(read("http", text.replace("https://example.com", ""), PAGE)) == {of_page("mine", "deny")}
+
+
+def test_the_html_of_a_message_is_read_too():
+    head = "HTTP/1.1 200 OK\nContent-Type: {}\n\n"
+    html = '<html><head><meta name="robots" content="noai">'
+    found = read("http", head.format("text/html; charset=utf-8") + html, PAGE)
+    assert said(found) == {of_page("train", "deny")}
+    assert [record.evidence.rpartition(" ")[2] for record in found] == ["4"]
+    assert not read("http", head.format("text/plain") + html, PAGE)
+
+
+@pytest.mark.parametrize(
+    ("html", "found"),
+    [
+        ('<meta name="tdm-reservation" content="1"><meta name="tdm-policy" content="x">', {of_page("mine", "deny")}),
+        ("<META CONTENT=0 NAME=TDM-Reservation />", {of_page("mine", "allow")}),
+        (
+            '<meta name="tdm-reservation" content="0"><meta name="tdm-reservation" content="1">',
+            {of_page("mine", "deny")},
+        ),
+        ('<meta name="tdm-reservation" content="yes">', set()),
+        ('<meta name="tdm-reservation">', set()),
+        ('<meta name="robots" content="index, noai, noimageai">', {of_page("train", "deny")}),
+        ('<meta name="ourbot" content="noai">', {of_page("train", "deny")}),
+        ('<meta name="otherbot" content="noai">', set()),
+        ('<meta name="robots" content="all">', set()),
+        ('<!-- <meta name="tdm-reservation" content="0"> -->', set()),
+        ('<script>"<meta name=tdm-reservation content=0>"</script>', set()),
+        ('<meta name="tdm-reservation" name="robots" content="noai" content="0">', set()),
+        ("<p>tdm-reservation: 0</p>", set()),
+        ('<![bad[<meta name="robots" content="noai">', {of_page("train", "deny")}),
+        ('<meta content="a > b, noai" name="robots">', {of_page("train", "deny")}),
+        ('<meta name="robots" content="noai', set()),
+        ('<script><meta name="robots" content="noai">', set()),
+        ("<metal name=robots content=noai>", set()),
+        ('<!-- <meta name="robots" content="noai">', set()),
+        ("", set()),
+    ],
+)
+def test_metas(html, found):
+    assert said(read("html", html, PAGE._replace(agents=("*", "ourbot")))) == found
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "remarks"),
+    [
+        ("http", "HTTP/1.1 200 OK\nno header\nContent-Usage: ?\n", {(2, "syntax"), (3, "syntax")}),
+        ("http", "HTTP/1.1 200 OK\ntdm-reservation: 2\n", {(2, "value_unknown")}),
+        ("http", 'HTTP/1.1 200 OK\nLink: </l.xml>; rel="license"; type="application/rsl+xml"\n', {(2, "license")}),
+        ("http", "HTTP/1.1 200 OK\n" + "a" * 2_000_000, {(0, "too_large")}),
+        ("http", "", set()),
+        ("html", '\n<meta name="tdm-reservation" content="2">', {(2, "value_unknown")}),
+        ("html", '<link rel="license" type="application/rsl+xml" href="/l.xml">', {(1, "license")}),
+        (
+            "html",
+            '<meta name="tdm-reservation" content="0">' + " " * MAX_BYTES,
+            {(0, "too_large"), (1, "value_unknown")},
+        ),
+    ],
+)
+def test_what_is_not_taken_of_a_page_is_told(form, text, remarks):
+    found = read(form, text, PAGE)
+    assert (said(found), told(found)) == (set(), remarks)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"), [("http", "HTTP/1.1 200 OK\ntdm-reservation: 1\n"), ("html", "<meta name=robots content=noai>")]
+)
+def test_a_page_without_address_gives_nothing(form, text):
+    assert told(read(form, text, Reading(AT_MS))) == {(0, "no_address")}
+    assert told(read(form, text, Reading(AT_MS, "ftp://example.com/"))) == {(0, "subject_invalid")}
