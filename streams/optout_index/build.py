@@ -67,13 +67,15 @@ def build(order: Order, before: SnapshotFile | None = None, *, range_rows: int =
     """
     folder = Path(order.folder)
     spooled = _rows(_bytes_of(folder / ROWS))
-    latest = _latest(spooled["id"])
-    alive = latest[spooled["length"][latest] > 0]
+    alive, latest = _standing(spooled)
+    records = int((spooled["length"][latest] > 0).sum())
     alive = alive[np.argsort(spooled["hash"][alive], kind="stable")]
     sources = [Source(spooled, alive, memoryview(_bytes_of(folder / VALUES)))]
     if before is not None:
         rows, values = _verified(before)
-        kept = np.flatnonzero(~_among(rows["id"], spooled["id"][latest]))
+        dropped = _among(rows["id"], spooled["id"][latest])
+        records += before.header.records - len(np.unique(rows["id"][dropped], axis=0))
+        kept = np.flatnonzero(~dropped)
         sources.append(Source(rows, kept, memoryview(values)))
     entries = sum(len(source.kept) for source in sources)
     header = Header(
@@ -81,6 +83,7 @@ def build(order: Order, before: SnapshotFile | None = None, *, range_rows: int =
         log=order.log,
         seed=order.seed,
         positions=order.positions,
+        records=records,
         entries=entries,
         filter_bits=filter_bits_for(entries),
         value_bytes=sum(int(s.rows["length"][s.kept].sum(dtype=np.uint64)) for s in sources),
@@ -127,17 +130,21 @@ def _verified(before: SnapshotFile) -> tuple[Array, Any]:
     return _rows(rows), whole[at.values : at.end]
 
 
-def _latest(ids: Array) -> Array:
-    """Return the number of the last row of each id."""
+def _standing(rows: Array) -> tuple[Array, Array]:
+    """Return the numbers of the rows of records that stand, and the number of the last row of each id, in the order of the ids."""
+    ids = rows["id"]
     order = np.lexsort((ids[:, 1], ids[:, 0]))  # stable: rows of one id keep the order of the log
     ordered = ids[order]
     last = np.ones(len(order), bool)
     last[:-1] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    return order[last]
+    latest = order[last]
+    # The rows of one record share the place of its value, and no other record of this id has it.
+    place = rows["place"][latest][np.cumsum(last) - last]
+    return order[(rows["place"][order] == place) & (rows["length"][order] > 0)], latest
 
 
 def _among(ids: Array, wanted: Array) -> Array:
-    """Tell for each id whether it is among the wanted ones, which are distinct and in the order of `_latest`."""
+    """Tell for each id whether it is among the wanted ones, which are distinct and in the order of `_standing`."""
     found = np.zeros(len(ids), bool)
     if not len(wanted):
         return found

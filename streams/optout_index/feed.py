@@ -260,10 +260,10 @@ class OptOutFeed:
         if file.header.log == self._log_name and self._index.adopt(file):
             if before is not None:
                 asyncio.get_running_loop().run_in_executor(None, before.close)
-            log.info("optouts_snapshot_opened", entries=file.header.entries, recent=self._index.recent_records)
+            log.info("optouts_snapshot_opened", entries=file.header.records, recent=self._index.recent_records)
             return True
         self._passed_over = file.identity
-        log.warning("optouts_snapshot_passed_over", entries=file.header.entries)
+        log.warning("optouts_snapshot_passed_over", entries=file.header.records)
         return False
 
 

@@ -113,10 +113,10 @@ class Folder:
         """Remove the snapshot, so that it is made anew from the topic."""
         (self.path / SNAPSHOT).unlink(missing_ok=True)
 
-    def spool(self) -> Spool:
-        """Return an empty spool. Only for the process that writes."""
+    def spool(self, seed: int) -> Spool:
+        """Return an empty spool, for hashes with a seed. Only for the process that writes."""
         assert self.writes
-        return Spool(self.path)
+        return Spool(self.path, seed)
 
     async def build(self, order: Order, before: SnapshotFile | None) -> None:
         """Write a snapshot from the spool and the one before, in a process of its own; cancelling ends that process.

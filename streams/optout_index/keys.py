@@ -9,10 +9,10 @@ from typing import get_args
 import msgspec
 from xxhash import xxh3_64_intdigest as digest
 
-from hegui.rules.fact_tables import OptOut, OptOutScheme
+from hegui.rules.fact_tables import HOST, OptOut, OptOutScheme
 
 KEY_FORM = 1
-"""Raise it when `OptOut.key()` returns another key for the same record: snapshots hold hashes of keys."""
+"""Raise it when `OptOut.key()` or `gate()` returns another key for the same record: snapshots hold hashes of keys."""
 
 
 def form() -> str:
@@ -30,7 +30,7 @@ def seeds_of(seed: int) -> dict[str, int]:
     Args:
         seed: a random number of the snapshot. Without it nobody can make opt-outs whose hashes collide.
     """
-    return {scheme: digest(scheme.encode(), seed) for scheme in get_args(OptOutScheme)}
+    return {scheme: digest(scheme.encode(), seed) for scheme in (*get_args(OptOutScheme), HOST)}
 
 
 def hash_of(key: tuple[str, str], seeds: Mapping[str, int]) -> int:

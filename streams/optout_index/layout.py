@@ -56,8 +56,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """Of its hashes."""
     positions: dict[int, int]
     """Partition to the next offset that it does not cover."""
+    records: int
+    """Records: what people call the opt-outs in it."""
     entries: int
-    """Rows."""
+    """Rows: one for each record, and one more for each about an address, under its host."""
     filter_bits: int
     """The filter has two to the power of it bytes."""
     value_bytes: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from bisect import bisect_left
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,29 +111,27 @@ class SnapshotFile:
         if hasattr(self, "fd"):  # else it was never opened
             self.close()
 
-    def find(self, hash_: int) -> list[Stored]:
-        """Return the rows of a hash, in any order.
+    def find(self, hash_: int) -> Iterator[Stored]:
+        """Yield the rows of a hash, in any order. They are read when they are asked for: a host may have many.
 
         Raises:
             SnapshotError: what was read is damaged, or cannot be read.
         """
         fences = self._fences
         block = max(0, bisect_left(fences, hash_) - 1)
-        found: list[Stored] = []
         while block < len(fences) and fences[block] <= hash_:
             rows = self._block(block)
             hashes = memoryview(rows).cast("Q")[:: ROW.size // 8].tolist()
             first = bisect_left(hashes, hash_)
             for row in range(first, len(hashes)):
                 if hashes[row] != hash_:
-                    return found
+                    return
                 _, place, length, check, offset, record = ROW.unpack_from(rows, row * ROW.size)
                 value = self._read(self.at.values + place, length)
                 if value_check(value) != check:
                     raise SnapshotError(f"{self.path.name} has a damaged value")
-                found.append(Stored(record, offset, value))
+                yield Stored(record, offset, value)
             block += 1
-        return found
 
     def _block(self, number: int) -> bytes:
         rows = min(BLOCK_ROWS, self.header.entries - number * BLOCK_ROWS)

@@ -9,7 +9,7 @@ from secrets import randbits
 import msgspec
 from xxhash import xxh3_64_intdigest as digest
 
-from hegui.rules.fact_tables import FactStatus, OptOut
+from hegui.rules.fact_tables import HOST, FactStatus, OptOut
 from hegui.streams.optout_index.keys import hash_of, record_id, seeds_of
 from hegui.streams.optout_index.layout import MASKS, SnapshotError
 from hegui.streams.optout_index.snapshot_file import SnapshotFile
@@ -44,6 +44,8 @@ class OptOutIndex:
         self._seed_with(randbits(64))
         self._records: dict[bytes, Recent] = {}
         self._by_hash: dict[int, tuple[bytes, ...]] = {}
+        self._gates: dict[tuple[str, str], int] = {}
+        """Gates of the recent records, and how many have each."""
         self._known: dict[tuple[str, str], tuple[Statement, ...]] = {}
         self._use(None)
 
@@ -79,8 +81,14 @@ class OptOutIndex:
         )
 
     def __contains__(self, key: tuple[str, str]) -> bool:
+        if key in self._gates:
+            return True
         hash_ = hash_of(key, self._seeds)
-        return self._maybe(hash_) and bool(self._statements(key, hash_))
+        if not self._maybe(hash_):
+            return False
+        if key[0] == HOST:  # one is enough, and there may be many
+            return any(_decode(value).gate() == key for _, value in self._stored(hash_))
+        return bool(self._statements(key, hash_))
 
     def _maybe(self, hash_: int) -> bool:
         if hash_ in self._by_hash:
@@ -116,14 +124,13 @@ class OptOutIndex:
         if self.file is None:
             return
         try:
-            rows = self.file.find(hash_)
+            for record, offset, value in self.file.find(hash_):
+                if record not in self._records:
+                    yield offset, value
         except SnapshotError as error:
             # What cannot be read excuses nobody: this rule raises, those of later events are inconclusive.
             self.damage, self.status = str(error), FactStatus.LOADING
             raise
-        for record, offset, value in rows:
-            if record not in self._records:
-                yield offset, value
 
     # -- changes
 
@@ -143,15 +150,20 @@ class OptOutIndex:
         self._known.clear()
         id_ = record_id(record_key)
         self._forget(id_)
-        hash_ = 0
-        if record is not None:
-            hash_ = hash_of(record.key(), self._seeds)
-            self._by_hash[hash_] = (*self._by_hash.get(hash_, ()), id_)
-        self._records[id_] = Recent(partition, offset, hash_, value if record is not None else None)
+        if record is None:
+            self._records[id_] = Recent(partition, offset, 0, None)
+        else:
+            self._remember(id_, Recent(partition, offset, hash_of(record.key(), self._seeds), value, record.gate()))
 
     def passed(self, partition: int, offset: int) -> None:
         """Note that a record of the topic was read, whatever it was."""
         self.positions[partition] = max(self.positions.get(partition, 0), offset + 1)
+
+    def _remember(self, id_: bytes, record: Recent) -> None:
+        self._records[id_] = record
+        self._by_hash[record.hash] = (*self._by_hash.get(record.hash, ()), id_)
+        if record.gate is not None:
+            self._gates[record.gate] = self._gates.get(record.gate, 0) + 1
 
     def _forget(self, id_: bytes) -> None:
         old = self._records.pop(id_, None)
@@ -161,6 +173,8 @@ class OptOutIndex:
                 self._by_hash[old.hash] = rest
             else:
                 del self._by_hash[old.hash]
+            if old.gate is not None and (left := self._gates.pop(old.gate) - 1):
+                self._gates[old.gate] = left
 
     # -- snapshots
 
@@ -176,7 +190,7 @@ class OptOutIndex:
     @property
     def entries(self) -> int:
         """How many records the snapshot holds, those that were replaced or removed since then too."""
-        return 0 if self.file is None else self.file.header.entries
+        return 0 if self.file is None else self.file.header.records
 
     def __len__(self) -> int:
         """Return how many records there are at most: one that was replaced since the snapshot counts twice."""
@@ -187,6 +201,7 @@ class OptOutIndex:
         assert self.status is FactStatus.LOADING
         self._records.clear()
         self._by_hash.clear()
+        self._gates.clear()
         self._known.clear()
         self.changes += 1
 
@@ -206,14 +221,14 @@ class OptOutIndex:
             for partition in self.positions.keys() | covered.keys()
         }
         left = {id_: record for id_, record in self._records.items() if record.offset >= covered.get(record[0], 0)}
-        self._records, self._by_hash = {}, {}
+        self._records, self._by_hash, self._gates = {}, {}, {}
         for id_, record in left.items():
-            if record.value is not None:
-                hash_ = hash_of(_decode(record.value).key(), self._seeds) if reseeded else record.hash
-                self._by_hash[hash_] = (*self._by_hash.get(hash_, ()), id_)
-                self._records[id_] = record._replace(hash=hash_)
-            else:
+            if record.value is None:
                 self._records[id_] = record
+            elif reseeded:
+                self._remember(id_, record._replace(hash=hash_of(_decode(record.value).key(), self._seeds)))
+            else:
+                self._remember(id_, record)
         self._use(file)
         return True
 
@@ -221,7 +236,7 @@ class OptOutIndex:
         """Forget everything: the topic is read anew."""
         self.status, self.damage = FactStatus.LOADING, ""
         self.positions, self._covered = {}, {}
-        self._records, self._by_hash = {}, {}
+        self._records, self._by_hash, self._gates = {}, {}, {}
         self._use(None)
 
     def _use(self, file: SnapshotFile | None) -> None:

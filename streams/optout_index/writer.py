@@ -73,7 +73,7 @@ class Writer:
             OSError: the disk is full.
         """
         if self._spool is None:
-            self._spool = self._folder.spool()
+            self._spool = self._folder.spool(self._index.seed)
         await _append(self._spool, self._index.recent())
         self._index.forget_recent()
 
@@ -91,7 +91,7 @@ class Writer:
         # One moment: nothing is read between these two.
         records, order = self._index.recent(), self._order(log_name, self._index.positions)
         file = self._index.file
-        spool = self._folder.spool()
+        spool = self._folder.spool(self._index.seed)
         try:
             await _append(spool, records)
         finally:

@@ -46,7 +46,7 @@ def make(parent: Path, entries: int) -> tuple[float, float]:
     folder = Folder(parent, TOPIC)
     assert folder.lock()
     started = time.monotonic()
-    spool, chunk = folder.spool(), []
+    spool, chunk = folder.spool(SEED), []
     for record in records(entries):
         chunk.append(record)
         if len(chunk) == CHUNK:

@@ -428,7 +428,7 @@ async def test_a_spool_that_cannot_be_written_begins_again(
 async def test_the_builder_says_what_is_wrong_in_one_sentence(tmp_path: Path):
     folder = Folder(tmp_path, TOPIC)
     assert folder.lock()
-    folder.spool().close()
+    folder.spool(1).close()
     index = OptOutIndex()
     order = writer_module.Writer(index, folder, 10, time.monotonic)._order("c/t/i", {})
     folder.path.joinpath("spool.rows").unlink()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from xxhash import xxh3_64_intdigest
 
-from hegui.rules.fact_tables import OptOut
+from hegui.rules.fact_tables import HOST, OptOut
 from hegui.streams.optout_index import keys as keys_module
 from hegui.streams.optout_index import table as table_module
 from hegui.streams.optout_index.build import build
@@ -23,8 +23,8 @@ from hegui.streams.optout_index.layout import SNAPSHOT
 from hegui.streams.optout_index.table import OptOutIndex
 from tests.streams.optout_index.world import TOPIC, World
 
-SCHEMES = ("user", "domain", "content", "work")
-SUBJECTS = ("a", "b.example", "B.example.", "例子.example", "0" * 64)
+SCHEMES = ("user", "domain", "content", "work", "url_prefix", "url")
+SUBJECTS = ("a", "b.example", "B.example.", "例子.example", "0" * 64, "b.example/a/", "https://B.example/a/b")
 STATEMENTS = st.builds(
     OptOut,
     scheme=st.sampled_from(SCHEMES),
@@ -34,7 +34,10 @@ STATEMENTS = st.builds(
     valid_to_ms=st.none() | st.integers(1, 5).map(lambda n: n * 10),
     source=st.sampled_from(["registry", "app"]),
 )
-KEYS = {OptOut(scheme, subject, "deny", 1).key() for scheme in SCHEMES for subject in SUBJECTS} | {("work", "unknown")}
+KEYS = {OptOut(scheme, subject, "deny", 1).key() for scheme in SCHEMES for subject in SUBJECTS} | {
+    ("work", "unknown"),
+    *((HOST, host) for host in ("b.example", "xn--fsqu00a.example", "a", "", "unknown.example")),
+}
 RECORD_KEYS = st.sampled_from([b"%d" % n for n in range(8)] + [b""])
 PARTITIONS = st.integers(0, 1)
 
@@ -66,7 +69,7 @@ class Model(RuleBasedStateMachine):
     @rule(statement=STATEMENTS)
     def write_while_records_come(self, statement: OptOut) -> None:
         world = self.world
-        spool = world.folder.spool()
+        spool = world.folder.spool(world.index.seed)
         order = world.order(world.index)
         spool.append(world.index.recent())
         self.put(b"0", statement, 0)
@@ -163,7 +166,7 @@ def test_a_builder_killed_at_any_moment_leaves_the_snapshot_before_or_the_new_on
         for number in range(100, 30_000):
             world.send(b"%d" % number, OptOut("work", f"w{number}", "allow", 10))
         world.read(world.index)
-        spool = world.folder.spool()
+        spool = world.folder.spool(world.index.seed)
         spool.append(world.index.recent())
         spool.close()
         order = world.order(world.index)

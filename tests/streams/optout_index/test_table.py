@@ -6,6 +6,7 @@ import pytest
 
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.optout_index import table as table_module
+from hegui.streams.optout_index.snapshot_file import SnapshotFile
 from hegui.streams.optout_index.table import OptOutIndex
 from tests.streams.optout_index.world import World
 
@@ -97,3 +98,32 @@ def test_a_change_bumps_what_caches_look_at(world: World):
     before = world.index.changes
     world.snapshot()
     assert world.index.changes > before
+
+
+def test_a_host_with_many_addresses_is_known_by_the_first_row_read(world: World, monkeypatch: pytest.MonkeyPatch):
+    for number in range(500):
+        world.send(b"p%d" % number, OptOut("url_prefix", f"busy.example/{number}/", "deny", 10))
+    world.read(world.index)
+    host = ("url_host", "busy.example")
+    assert host in world.index
+    world.snapshot(range_rows=10_000)
+    assert world.index.entries == 530
+    assert world.index.file is not None
+    assert world.index.file.header.entries == 1030
+    blocks: list[int] = []
+    read = SnapshotFile._block
+    monkeypatch.setattr(SnapshotFile, "_block", lambda self, number: blocks.append(number) or read(self, number))
+    assert host in world.index
+    assert len(blocks) <= 2
+    # All but the last one are taken back, in memory only: that one is found.
+    for number in range(499):
+        world.send(b"p%d" % number, None)
+    world.read(world.index)
+    assert host in world.index
+    world.send(b"p499", None)
+    world.read(world.index)
+    assert host not in world.index
+    world.snapshot(range_rows=10_000)
+    assert host not in world.index
+    assert world.index.entries == 30
+    assert not world.differences(world.index, KEYS)

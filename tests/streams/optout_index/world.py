@@ -55,7 +55,7 @@ class World:
 
     def snapshot(self, range_rows: int = 3) -> None:
         """Write a snapshot of the index and use it."""
-        spool = self.folder.spool()
+        spool = self.folder.spool(self.index.seed)
         spool.append(self.index.recent())
         spool.close()
         build(self.order(self.index), self.index.file, range_rows=range_rows)
@@ -63,7 +63,8 @@ class World:
 
     def load(self, most_recent: int) -> None:
         """Make a snapshot of the whole log without the one before."""
-        self.index, spool = OptOutIndex(), self.folder.spool()
+        self.index = OptOutIndex()
+        spool = self.folder.spool(self.index.seed)
         for upto in [*range(0, len(self.log), most_recent), None]:
             self.read(self.index, upto)
             spool.append(self.index.recent())
