@@ -111,7 +111,10 @@ def lookup(folder: Path, entries: int) -> dict[str, float]:
 
         def judge() -> None:
             for url, content in crawl:
-                if facts.refused_domain(url) is not None or facts.opted_out("content", content) is not None:
+                if (
+                    facts.preference_for_url(url).statement is not None
+                    or facts.opted_out("content", content) is not None
+                ):
                     raise AssertionError(url)
 
         return judge
