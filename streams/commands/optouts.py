@@ -70,9 +70,7 @@ def _store(config_file: Path | None, store_file: Path | None) -> Store:
     return FileStore(default_file())
 
 
-def _moment(text: str | None, now_ms: int) -> int:
-    if text is None:
-        return now_ms
+def _moment(text: str) -> int:
     try:
         return epoch_ms(text)
     except OptOutError as error:
@@ -112,12 +110,12 @@ def import_(
         raise click.UsageError(f"{strange.name} tells no format by its name; give one with --format")
     report = Report(now_ms, _writer(refused))
     names = tuple(agent.strip().lower() for agent in agents)
+    given_ms = None if observed_at is None else _moment(observed_at)
 
     def found(progress: Callable[[int], None]) -> Iterator[OptOut]:
         for file, its_form in forms.items():
-            at_ms = min(round(file.stat().st_mtime * 1000), now_ms)
-            at_ms = _moment(observed_at, at_ms)
-            reading = Reading(at_ms, url or site_of(file.name), names, file.name)
+            changed_ms = min(round(file.stat().st_mtime * 1000), now_ms)
+            reading = Reading(changed_ms if given_ms is None else given_ms, url or site_of(file.name), names, file.name)
             with file.open("rb") as content:
                 yield from report.add(file.name, read(content, str(its_form), reading, progress))
 
@@ -154,11 +152,11 @@ def fetch(
     from hegui.streams.optouts.fetching import fetch_all
     from hegui.streams.optouts.normal_form import web_address
 
-    for url in urls:
+    for number, url in enumerate(urls, 1):
         try:
             web_address(url)
-        except OptOutError:
-            raise click.UsageError(f"{url!r} is no web address; write it as https://example.com/") from None
+        except OptOutError:  # it may hold a password
+            raise click.UsageError(f"URL {number} is no web address; write it as https://example.com/") from None
     now_ms = _now_ms()
     store = _store(config_file, store_file)
     reading = Reading(now_ms, agents=tuple(agent.strip().lower() for agent in agents))
@@ -212,7 +210,7 @@ def lookup(subject: str, config_file: Path | None, store_file: Path | None, at: 
     SUBJECT is an address, a domain, a SHA-256, a work as isbn:..., a rights holder as holder:NAME, or a user key. Exit code 2 when it is none of them.
     """
     store = _store(config_file, store_file)
-    at_ms = _moment(at, _now_ms())
+    at_ms = _now_ms() if at is None else _moment(at)
     try:
         found = explain(store, subject, at_ms)
     except OptOutError as error:

@@ -137,8 +137,6 @@ def normal(scheme: str, subject: str) -> str:
             found = {"work": normal_work, "content": normal_sha256, "holder": normal_holder}[scheme](subject)
         except ValueError:
             raise OptOutError("subject_invalid") from None
-    if not found:
-        raise OptOutError("no_subject")
     if len(found) > MAX_SUBJECT:
         raise OptOutError("too_deep")
     return found

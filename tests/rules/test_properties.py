@@ -65,6 +65,7 @@ POLICIES = st.builds(
     model_tests=st.lists(of_type(ModelTest), max_size=2).map(tuple),
     zone_lists=st.lists(of_type(ZoneList), max_size=2).map(tuple),
     opt_out_grace_seconds=st.integers(0, 10**9),
+    opt_out_unknown=st.sampled_from(["pass", "inconclusive", "fail"]),
     notice_grace_hours=st.integers(0, 10**6),
     evidence_grace_minutes=st.integers(0, 10**6),
     similarity_percent=st.integers(1, 100),

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from hegui.streams.optouts.normal_form import Reading
+from hegui.streams.optouts.remarks import Remark
 from tests.streams.optouts.texts import AT_MS, DIGEST, READING, read, said, told
 
 
@@ -45,6 +46,12 @@ def test_tdmrep(entries, found, remarks):
 @pytest.mark.parametrize("text", [b"", b"[", b"\xff", b"[" * 100_000, b"\0"])
 def test_a_tdmrep_that_is_no_json_says_nothing(text):
     assert told(read("tdmrep", text)) == {(0, "syntax")}
+
+
+def test_a_tdmrep_needs_its_site_and_has_a_limit():
+    text = '[{"location": "/", "tdm-reservation": 1}]'
+    assert told(read("tdmrep", text, Reading(AT_MS))) == {(0, "no_address")}
+    assert read("tdmrep", text + " " * 2_000_000) == [Remark(0, "too_large")]
 
 
 def test_a_byte_order_mark_before_json_is_passed_over():

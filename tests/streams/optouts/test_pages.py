@@ -117,3 +117,7 @@ def test_what_is_not_taken_of_a_page_is_told(form, text, remarks):
 def test_a_page_without_address_gives_nothing(form, text):
     assert told(read(form, text, Reading(AT_MS))) == {(0, "no_address")}
     assert told(read(form, text, Reading(AT_MS, "ftp://example.com/"))) == {(0, "subject_invalid")}
+    assert told(read(form, text, Reading(AT_MS, "https://example.com/\n"))) == {(0, "control_characters")}
+    assert {reason for _, reason in told(read(form, text, Reading(AT_MS, "https://example.com/" + "a/" * 70)))} == {
+        "too_deep"
+    }
