@@ -25,7 +25,13 @@ from hegui.rules.events import (
     Moderation,
 )
 from hegui.rules.exports import ExportLedger
+from hegui.rules.fact_tables import CondemnedSource, Suspension
 from hegui.rules.facts import Filing, Notice, OptOut, Snapshot, loaded
+from hegui.rules.ledgers.corpora import CorpusLedger
+from hegui.rules.ledgers.deadlines import Deadline
+from hegui.rules.ledgers.labels import ContentLabelLedger, ProduceIdLedger
+from hegui.rules.ledgers.sessions import SessionClock
+from hegui.rules.ledgers.sources import SourceLedger
 from hegui.rules.policy import (
     Entity,
     ExportMechanism,
@@ -165,6 +171,7 @@ BASE_POLICY = Policy(
             accuracy_measures_document="accuracy-1",
             training_switch=TrainingSwitch(offered=True, clicks=2),
             rights_protection=_PROTECTION,
+            complaint_answer_hours=48,
         ),
         Service(
             name="pipeline",
@@ -219,6 +226,12 @@ BASES: dict[type, Judged] = {
     GenerationEvent: BASE_GENERATION,
     IngestEvent: BASE_INGEST,
     ExportLedger: BASE_LEDGER,
+    SourceLedger: SourceLedger("default", "other", "sha256:" + "0" * 32, 1000, 50, 1000, 50, BASE_AT_MS - 86_400_000),
+    CorpusLedger: CorpusLedger("default", "pipeline", 100_000, 4_000, 3_840, 10_000, 9_800),
+    SessionClock: SessionClock("default", "svc", 7_200_000, named=True, told=True),
+    Deadline: Deadline("default", "svc", "complaint", BASE_AT_MS - 48 * 3_600_000),
+    ProduceIdLedger: ProduceIdLedger("default", "svc", 1, BASE_AT_MS),
+    ContentLabelLedger: ContentLabelLedger("default", "svc", BASE_AT_MS - 2 * 86_400_000),
 }
 
 
@@ -230,7 +243,7 @@ def case_event(rule: Rule, case: Case) -> Judged:
 def case_snapshot(case: Case) -> Snapshot:
     """Return the facts of a case.
 
-    `given` may hold `identity` (whether it was used before; `unwatched`: nobody looks), `optouts`, `filings` and `notices` (None: not connected), `registered` (filings of the policy), changes of
+    `given` may hold `identity` (whether it was used before; `unwatched`: nobody looks), `optouts`, `filings`, `notices`, `sources` and `suspensions` (None: not connected), `registered` (filings of the policy), changes of
     `company`, `svc` and `pipeline`, and fields of the policy.
     """
     given: dict[str, Any] = dict(case.given)
@@ -239,6 +252,8 @@ def case_snapshot(case: Case) -> Snapshot:
     optouts: tuple[OptOut, ...] | None = given.pop("optouts", ())
     filings: tuple[Filing, ...] | None = given.pop("filings", ())
     notices: tuple[Notice, ...] | None = given.pop("notices", ())
+    sources: tuple[CondemnedSource, ...] | None = given.pop("sources", ())
+    suspensions: tuple[Suspension, ...] | None = given.pop("suspensions", ())
     company: dict[str, Any] = given.pop("company", {})
     changed = {name: given.pop(name, {}) for name in ("svc", "pipeline")}
     policy = msgspec.structs.replace(
@@ -253,6 +268,9 @@ def case_snapshot(case: Case) -> Snapshot:
         None if optouts is None else loaded(optouts),
         None if filings is None else loaded(filings),
         None if notices is None else loaded(notices),
+        None,
+        None if sources is None else loaded(sources),
+        None if suspensions is None else loaded(suspensions),
     )
 
 

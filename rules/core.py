@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Severity = Literal["critical", "high", "medium", "low"]
 Stage = Literal["sandbox", "stable", "deprecated"]
-FactName = Literal["optouts", "filings", "notices"]
+FactName = Literal["optouts", "filings", "notices", "sources", "suspensions"]
 
 
 class Outcome(StrEnum):

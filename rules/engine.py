@@ -23,10 +23,13 @@ from hegui.rules.evidence import Code
 from hegui.rules.exports import ExportLedger
 from hegui.rules.facts import Facts, FactStatus, Snapshot
 from hegui.rules.guards import GUARDS
+from hegui.rules.ledgers.coverage import COVERAGE_RULES
+from hegui.rules.ledgers.form import Judged as Ledger
+from hegui.rules.ledgers.recording import Recorder, recorders
 from hegui.rules.policy import OTHER, Service
 from hegui.rules.waivers import WaiverIndex
 
-Judged = Event | ExportLedger
+Judged = Event | ExportLedger | Ledger
 """What rules judge: an event, or a state that the state agents keep."""
 
 Deviation = tuple[Rule, Result]
@@ -63,13 +66,16 @@ class Plan:
     __slots__ = (
         "answers",
         "calls",
+        "coverage",
         "exports",
         "group",
         "inconclusive",
         "keys",
+        "modality",
         "not_applicable",
         "on",
         "outcome_keys",
+        "recorders",
         "screens",
         "settled",
     )
@@ -112,6 +118,17 @@ class Plan:
         """Judged rules with tenant, rule id and service: what a sum is kept for."""
         self.exports = False
         """Whether events of the plan may have provided personal information abroad."""
+        self.recorders: tuple[Recorder, ...] = ()
+        """What must be asked of events of the plan for the ledgers."""
+        self.modality = "unknown"
+        """Kind of content of the plan's events."""
+        self.coverage = tuple(
+            (COVERAGE_RULES[rule.id], rule, judged)
+            for rules, judged in ((judged, True), ([rule for rule, _ in unclear], False))
+            for rule in rules
+            if rule.id in COVERAGE_RULES
+        )
+        """Label, rule and "is judged" of the rules that tell the label coverage."""
         self.outcome_keys = (
             *((group.label, rule.id, Outcome.PASS) for rule in judged),
             *((group.label, rule.id, Outcome.INCONCLUSIVE) for rule, _ in self.inconclusive),
@@ -365,6 +382,8 @@ class Engine:
                 else:
                     settled.append((rule, result))
         plan = Plan(group, on, called, unclear, excluded, settled)
+        plan.recorders = recorders(on, group.service, values)
+        plan.modality = str(values.get("modality") or "unknown")
         plan.exports = values.get("prompt_personal_information", False) is not False and bool(
             values["exported"] or values["prompt_personal_information"]
         )

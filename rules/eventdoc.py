@@ -23,9 +23,9 @@ Readers = Mapping[str, Sequence[Rule]]
 
 _INTRODUCTION = """# The event contract
 
-Generated from the structs in `generation.py`, `ingestion.py` and `events.py`; nobody edits it (`make pages`). `hegui schema event` says the same as JSON Schema.
+Generated from the structs in `generation.py`, `ingestion.py`, `case_events.py` and `events.py`; nobody edits it (`make pages`). `hegui schema event` says the same as JSON Schema.
 
-An event is a CloudEvent 1.0, structured or binary; its `data` is one of the two structs below. Version 1 changes only by adding optional fields.
+An event is a CloudEvent 1.0, structured or binary; its `data` is one of the structs below; every input topic takes all of them. Version 1 changes only by adding optional fields.
 Of the fields of `data` only `service` is required; a group that holds required fields of its own is sent with these or not at all. A field that is absent or null is *unknown*: a rule that needs it is `inconclusive`, never a silent pass; an explicit `false`, an
 empty text or an empty list means "known not to be". Unknown fields are ignored. No text of free form, no identifier and no content
 appears in a result. `source` is the clause that the rules which read the field rest on first.
@@ -35,7 +35,7 @@ appears in a result. `source` is the clause that the rules which read the field 
 def events_page(rules: Iterable[Rule]) -> str:
     """Return the Markdown page of the event contract."""
     rules = tuple(rules)
-    lines = [_INTRODUCTION, "## Envelope", "", *_table(events.GenerationEnvelope, {}, skip=("data",))]
+    lines = [_INTRODUCTION, "## Envelope", "", *_table(events.GenerationEnvelope, None, skip=("data",))]
     for name, kind in events.ENVELOPES.items():
         struct = _field(kind, "data").type
         readers = _readers(rules, struct)
@@ -43,7 +43,8 @@ def events_page(rules: Iterable[Rule]) -> str:
         for place, group in _groups(struct):
             lines += ["", f"### `{place}`", "", _first(group), "", *_table(group, readers, place + ".")]
         claimed = ", ".join(f"`{guard}`" for guard in GUARDS[struct].of_service)
-        lines += ["", f"From the service registry of the policy, not from the event: {claimed}."]
+        if claimed:
+            lines += ["", f"From the service registry of the policy, not from the event: {claimed}."]
     lines += ["", "## Risk codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {meaning} |" for code, meaning in events.RISKS.items()]
     return "\n".join(lines) + "\n"
@@ -94,7 +95,7 @@ def _group(kind: types.Type) -> type | None:
     return None
 
 
-def _table(struct: type, readers: Readers, place: str = "", skip: tuple[str, ...] = ()) -> Iterator[str]:
+def _table(struct: type, readers: Readers | None, place: str = "", skip: tuple[str, ...] = ()) -> Iterator[str]:
     docs = field_docs(struct)
     described = types.type_info(struct)
     assert isinstance(described, types.StructType)
@@ -104,10 +105,11 @@ def _table(struct: type, readers: Readers, place: str = "", skip: tuple[str, ...
         if field.name in skip:
             continue
         where = place.replace("[]", "") + field.name
-        of_field = [rules for name, rules in readers.items() if name == where or name.startswith(where + ".")]
+        of_field = [rules for name, rules in (readers or {}).items() if name == where or name.startswith(where + ".")]
         read_by = {rule.id: rule for rules in of_field for rule in rules}
         sources = list(dict.fromkeys(rule.basis[0].id for rule in read_by.values()))
-        source = "; ".join(sources[:3]) + ("; ..." if len(sources) > 3 else "") if readers else "CloudEvents 1.0"
+        source = "; ".join(sources[:3]) + ("; ..." if len(sources) > 3 else "")
+        source = "CloudEvents 1.0" if readers is None else source
         required = " (required)" if field.required else ""
         yield (
             f"| `{field.name}`{required} | {_type(field.type)} | {_unit(field)} | {docs.get(field.name, '')} | {source} "

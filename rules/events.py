@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from hegui.rules.case_events import ComplaintEvent, IncidentEvent, NoticeEvent
 from hegui.rules.generation import (
     Authorship,
     CrisisResponse,
@@ -33,7 +34,15 @@ from hegui.rules.generation import (
     UnlabelledRequest,
     WorkHit,
 )
-from hegui.rules.ingestion import Annotation, ContentCheck, CrawlRecord, IngestEvent
+from hegui.rules.ingestion import (
+    Annotation,
+    ContentCheck,
+    CrawlRecord,
+    IngestEvent,
+    Inspection,
+    ReleaseEvent,
+    SourceAssessment,
+)
 from hegui.rules.values import (
     PERSON_KEY_PATTERN,
     RISKS,
@@ -83,16 +92,55 @@ class IngestEnvelope(_Envelope, frozen=True, gc=False, kw_only=True, tag="hegui.
     """The record."""
 
 
-Event = GenerationEvent | IngestEvent
-Envelope = GenerationEnvelope | IngestEnvelope
+class ReleaseEnvelope(_Envelope, frozen=True, gc=False, kw_only=True, tag="hegui.release.v1"):
+    """The release of a dataset version on the wire."""
 
-ENVELOPES: dict[str, type[GenerationEnvelope | IngestEnvelope]] = {
+    data: ReleaseEvent
+    """The release."""
+
+
+class NoticeEnvelope(_Envelope, frozen=True, gc=False, kw_only=True, tag="hegui.notice.v1"):
+    """A rights holder's notice on the wire."""
+
+    data: NoticeEvent
+    """The notice."""
+
+
+class ComplaintEnvelope(_Envelope, frozen=True, gc=False, kw_only=True, tag="hegui.complaint.v1"):
+    """A complaint on the wire."""
+
+    data: ComplaintEvent
+    """The complaint."""
+
+
+class IncidentEnvelope(_Envelope, frozen=True, gc=False, kw_only=True, tag="hegui.incident.v1"):
+    """An incident on the wire."""
+
+    data: IncidentEvent
+    """The incident."""
+
+
+Event = GenerationEvent | IngestEvent | ReleaseEvent | NoticeEvent | ComplaintEvent | IncidentEvent
+Envelope = GenerationEnvelope | IngestEnvelope | ReleaseEnvelope | NoticeEnvelope | ComplaintEnvelope | IncidentEnvelope
+
+ENVELOPES: dict[str, type[Envelope]] = {
     "hegui.generation.v1": GenerationEnvelope,
     "hegui.ingest.v1": IngestEnvelope,
+    "hegui.release.v1": ReleaseEnvelope,
+    "hegui.notice.v1": NoticeEnvelope,
+    "hegui.complaint.v1": ComplaintEnvelope,
+    "hegui.incident.v1": IncidentEnvelope,
 }
 """CloudEvents `type` to envelope struct."""
 
-STREAMS: dict[type, str] = {GenerationEvent: "generation", IngestEvent: "ingest"}
+STREAMS: dict[type, str] = {
+    GenerationEvent: "generation",
+    IngestEvent: "ingest",
+    ReleaseEvent: "release",
+    NoticeEvent: "notice",
+    ComplaintEvent: "complaint",
+    IncidentEvent: "incident",
+}
 """Event struct to the short name of its stream."""
 
 __all__ = [
@@ -102,6 +150,8 @@ __all__ = [
     "STREAMS",
     "Annotation",
     "Authorship",
+    "ComplaintEnvelope",
+    "ComplaintEvent",
     "ContentCheck",
     "CrawlRecord",
     "CrisisResponse",
@@ -115,9 +165,12 @@ __all__ = [
     "GenerationEnvelope",
     "GenerationEvent",
     "ImplicitLabel",
+    "IncidentEnvelope",
+    "IncidentEvent",
     "InformationBasis",
     "IngestEnvelope",
     "IngestEvent",
+    "Inspection",
     "LabelForm",
     "LabelPosition",
     "LabelSite",
@@ -127,11 +180,16 @@ __all__ = [
     "Modality",
     "ModelReference",
     "Moderation",
+    "NoticeEnvelope",
+    "NoticeEvent",
     "PersonKey",
     "PromptRound",
     "Propagation",
+    "ReleaseEnvelope",
+    "ReleaseEvent",
     "RiskCode",
     "Role",
+    "SourceAssessment",
     "SourceType",
     "TimeMs",
     "UnlabelledRequest",

@@ -137,6 +137,64 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
         return (self.received_at_ms, self.resolved_at_ms)
 
 
+class CondemnedSource(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A source with too much illegal content, the value of a record that the state agents write. TC260-003 5.1 a)."""
+
+    tenant: str
+    """The tenant."""
+    source: str
+    """Reference of the source: `sha256:` and 32 hex digits of `source_id`."""
+    condemned_at_ms: TimeMs
+    """From when nothing may be taken from it."""
+    cleared_at_ms: TimeMs | None = None
+    """From when it may again: a later assessment passed."""
+    episode: int = 1
+    """Counts the times it was condemned."""
+
+    def key(self) -> tuple[str, str]:
+        """Return the key under which events look it up."""
+        return (self.tenant, self.source)
+
+    def interval(self) -> tuple[int, int | None]:
+        """Return from and to, epoch milliseconds."""
+        return (self.condemned_at_ms, self.cleared_at_ms)
+
+    def record_key(self) -> bytes:
+        """Return the key of the record on the topic."""
+        return f"{self.tenant}|{self.source}|{self.episode}".encode()
+
+
+class Suspension(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A user whom a service must not serve for a time, the value of a record that the state agents write. TC260-003 7 g)."""
+
+    tenant: str
+    """The tenant."""
+    service: str
+    """The service."""
+    user: str
+    """The user, as a keyed hash."""
+    from_ms: TimeMs
+    """The input that was one too many: the next one must not be served."""
+    to_ms: TimeMs
+    """Until when."""
+
+    def key(self) -> tuple[str, str, str]:
+        """Return the key under which events look it up."""
+        return (self.tenant, self.service, self.user)
+
+    def interval(self) -> tuple[int, int | None]:
+        """Return from and to, epoch milliseconds: it begins after the input that was one too many."""
+        return (self.from_ms + 1, self.to_ms)
+
+    def record_key(self) -> bytes:
+        """Return the key of the record on the topic."""
+        return f"{self.tenant}|{self.service}|{self.user}|{self.from_ms}".encode()
+
+
+MadeFact = CondemnedSource | Suspension
+"""Facts that the state agents make."""
+
+
 class Fact(Protocol):
     """What a table needs of a record."""
 

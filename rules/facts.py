@@ -11,9 +11,11 @@ from collections.abc import Mapping
 import msgspec
 
 from hegui.rules.addresses import address_of, prefixes_of
+from hegui.rules.evidence import reference
 from hegui.rules.fact_tables import (
     HOST,
     NAMED_OTHERWISE,
+    CondemnedSource,
     FactStatus,
     FactTable,
     Filing,
@@ -21,6 +23,7 @@ from hegui.rules.fact_tables import (
     NoticeScheme,
     OptOut,
     OptOutScheme,
+    Suspension,
     loaded,
     normal_subject,
 )
@@ -49,8 +52,12 @@ class Snapshot:
         filings: FactTable[Filing] | None = None,
         notices: FactTable[Notice] | None = None,
         waivers: FactTable[Waiver] | None = None,
+        sources: FactTable[CondemnedSource] | None = None,
+        suspensions: FactTable[Suspension] | None = None,
     ) -> None:
         self.policy = policy
+        self.sources: FactTable[CondemnedSource] = sources if sources is not None else FactTable()
+        self.suspensions: FactTable[Suspension] = suspensions if suspensions is not None else FactTable()
         self.notices: FactTable[Notice] = notices if notices is not None else FactTable()
         self.waivers: FactTable[Waiver] = waivers if waivers is not None else FactTable()
         """Waivers of the topic; those of the policy stand there."""
@@ -109,6 +116,8 @@ class Snapshot:
             "filings": filings,
             "notices": self.notices.status,
             "waivers": self.waivers.status,
+            "sources": self.sources.status,
+            "suspensions": self.suspensions.status,
         }
 
     def positions(self) -> dict[str, dict[str, int]]:
@@ -118,6 +127,8 @@ class Snapshot:
             "filings": self.filings.positions,
             "notices": self.notices.positions,
             "waivers": self.waivers.positions,
+            "sources": self.sources.positions,
+            "suspensions": self.suspensions.positions,
         }
         return {name: {str(p): offset for p, offset in sorted(at.items())} for name, at in tables.items() if at}
 
@@ -194,6 +205,20 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
             if record.received_at_ms <= from_ms:
                 return record
         return None
+
+    def condemned(self, source_id: str) -> CondemnedSource | None:
+        """Return the verdict on a source that holds at the event's time, or None."""
+        table = self.snapshot.sources
+        if not len(table):  # nearly always: a hash costs 1 us
+            return None
+        return table.first_at((self.tenant, reference(source_id)), self.at_ms)
+
+    def suspension(self, user_key: str) -> Suspension | None:
+        """Return the suspension of a user of the event's service that is due at the event's time, or None."""
+        table = self.snapshot.suspensions
+        if not len(table) or self.service is None:
+            return None
+        return table.first_at((self.tenant, self.service.name, user_key), self.at_ms)
 
     def model_test(self, model: str, version: str) -> ModelTest | None:
         """Return the safety test of one version of a model, or None."""

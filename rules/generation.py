@@ -96,6 +96,8 @@ class Propagation(Group, frozen=True):
     """Whether the file as received carries an implicit label."""
     received_label: str | None = None
     """The raw text of that label: JSON of Annex E."""
+    received_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?![\s\S])")] | None = None
+    """SHA-256 of the content as received: by it the label index finds what its maker labelled."""
     user_declared: bool | None = None
     """Whether the user who published it declared it generated."""
     traces_found: bool | None = None
@@ -330,3 +332,9 @@ class GenerationEvent(Group, frozen=True):
     """Reference of the separate consent to training on this interaction. Anthropomorphic Measures art. 16."""
     work_hits: tuple[WorkHit, ...] | None = None
     """Protected works that the output resembles; empty: looked, and found none."""
+    session_id: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
+    """The session of a companion service; an identifier: never in results."""
+    usage_reminder_shown: bool | None = None
+    """Whether, with this output, the user was reminded of the time of use. Anthropomorphic Measures art. 18."""
+    input_number: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
+    """Number of this input among the user's inputs to the service, counting up by one: tells which were refused in a row. TC260-003 7."""

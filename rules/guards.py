@@ -13,6 +13,11 @@ import msgspec
 
 from hegui.rules import events
 from hegui.rules.exports import ExportLedger
+from hegui.rules.ledgers.corpora import CorpusLedger
+from hegui.rules.ledgers.deadlines import CaseKind, Deadline
+from hegui.rules.ledgers.labels import ContentLabelLedger, ProduceIdLedger
+from hegui.rules.ledgers.sessions import SessionClock
+from hegui.rules.ledgers.sources import SourceLedger
 
 if TYPE_CHECKING:
     from hegui.rules.policy import Service
@@ -64,6 +69,7 @@ def _generation_key(event: events.GenerationEvent) -> tuple[object, ...]:
         None if implicit is None else True if implicit.sites else implicit.container,
         None if moderation is None else moderation.verdict,
         None if moderation is None or moderation.risk_codes is None else bool(moderation.risk_codes),
+        None if moderation is None or moderation.input_verdict is None else moderation.input_verdict == "block",
         None if likeness is None else likeness.kind,
         None if hits is None else bool(hits),
     )
@@ -107,6 +113,7 @@ GUARDS: dict[type, Guards] = {
             "implicit_label.container": _BOOLEAN,
             "moderation.verdict": frozenset({"allow", "block", "review", "none"}),
             "moderation.risk_codes": _BOOLEAN,
+            "moderation.input_blocked": _BOOLEAN,
             "likeness.kind": frozenset({"face", "voice", "none"}),
             "work_hits": _BOOLEAN,
             "public_cn": _BOOLEAN,
@@ -133,6 +140,7 @@ GUARDS: dict[type, Guards] = {
             "implicit_label.container",
             "moderation.verdict",
             "moderation.risk_codes",
+            "moderation.input_blocked",
             "likeness.kind",
             "work_hits",
         ),
@@ -164,7 +172,28 @@ GUARDS: dict[type, Guards] = {
         of_service=("eu_facing",),
         key=_ingest_key,
     ),
-    ExportLedger: Guards(values={}, of_event=(), of_service=(), key=_no_key),
+    **{
+        on: Guards(values={}, of_event=(), of_service=(), key=_no_key)
+        for on in (
+            events.ReleaseEvent,
+            events.NoticeEvent,
+            events.ComplaintEvent,
+            events.IncidentEvent,
+            ExportLedger,
+            SourceLedger,
+            CorpusLedger,
+            SessionClock,
+            ProduceIdLedger,
+            ContentLabelLedger,
+        )
+    },
+    Deadline: Guards(
+        values={"kind": frozenset(get_args(CaseKind))},
+        of_event=("kind",),
+        of_service=(),
+        key=lambda deadline: (deadline.kind,),
+    ),
 }
 """What rules judge (event types, and states that the state agents keep) to its guards. A dotted name is a field of a group;
-`unlabelled_request`, `work_hits`, `moderation.risk_codes` and `annotation` ask whether there are any."""
+`unlabelled_request`, `work_hits`, `moderation.risk_codes` and `annotation` ask whether there are any, `moderation.input_blocked`
+whether the verdict on the input is `block`."""

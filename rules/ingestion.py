@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -52,6 +52,27 @@ class Annotation(Group, frozen=True):
     """Whether the annotators were trained."""
     review_reference: str | None = None
     """Reference of the review by sample."""
+
+
+class SourceAssessment(Group, frozen=True):
+    """What the assessment of a source before collection found. TC260-003 5.1 a)."""
+
+    sampled: Annotated[int, Meta(ge=0)]
+    """Records looked at."""
+    illegal: Annotated[int, Meta(ge=0)]
+    """Those of them that hold unlawful or harmful content."""
+
+
+class Inspection(Group, frozen=True):
+    """How the record fared when the corpus was sampled. TC260-003 9.
+
+    Sent with the record itself, or once in a revision of it: every event that carries it counts.
+    """
+
+    human_passed: bool | None = None
+    """Whether it passed sampling by persons; absent: not sampled by them."""
+    technical_passed: bool | None = None
+    """Whether it passed sampling by keywords and classifiers; absent: not sampled by them."""
 
 
 class IngestEvent(Group, frozen=True):
@@ -131,3 +152,20 @@ class IngestEvent(Group, frozen=True):
     """Whether it is tagged as generated in the dataset's lineage."""
     annotation: Annotation | None = None
     """How it was annotated; absent when it was not."""
+    assessment: SourceAssessment | None = None
+    """What the assessment of the source, made at `assessed_at_ms`, found."""
+    inspection: Inspection | None = None
+    """How it fared when the corpus was sampled; absent when it was not."""
+
+
+class ReleaseEvent(Group, frozen=True):
+    """A version of a dataset was released for training: its records and samples count as complete."""
+
+    service: Annotated[str, Meta(min_length=1, max_length=128)]
+    """The training pipeline, as named in the deployer's policy."""
+    dataset: Annotated[str, Meta(min_length=1)]
+    """The dataset, as ingest events name it."""
+    dataset_version: Annotated[str, Meta(min_length=1)]
+    """Its version."""
+
+    user_key: ClassVar[PersonKey | None] = None

@@ -165,6 +165,7 @@ TC260_003_5_2 = _TC260_003.clause("5.2", "V2")
 TC260_003_6_A = _TC260_003.clause("6 a)", "V2")
 
 TC260_003_7 = _TC260_003.clause("7", "M")
+TC260_003_7_G = _TC260_003.clause("7 g)", "M")
 TC260_003_ASSETS = _TC260_003.clause("keyword library and test banks", "V2")
 TC260_003_ASSETS_BY_RISK = _TC260_003.clause("keyword library and test banks, by risk", "M")
 TC260_003_9 = _TC260_003.clause("9", "V2")
@@ -262,6 +263,7 @@ ANTHROPOMORPHIC_ART_13 = _ANTHROPOMORPHIC.clause("art. 13", "V2")
 ANTHROPOMORPHIC_ART_14 = _ANTHROPOMORPHIC.clause("art. 14", "V2")
 ANTHROPOMORPHIC_ART_16 = _ANTHROPOMORPHIC.clause("art. 16", "V2")
 ANTHROPOMORPHIC_ART_17 = _ANTHROPOMORPHIC.clause("art. 17", "V2")
+ANTHROPOMORPHIC_ART_18 = _ANTHROPOMORPHIC.clause("art. 18", "V2")
 ANTHROPOMORPHIC_ART_22 = _ANTHROPOMORPHIC.clause("arts. 22-23", "V2")
 
 MINORS_INFORMATION = _Instrument(

@@ -9,6 +9,13 @@ from __future__ import annotations
 import msgspec
 
 from hegui.rules.exports import Account
+from hegui.rules.ledgers.abuse import AbusiveInputs
+from hegui.rules.ledgers.corpora import CorpusSum
+from hegui.rules.ledgers.coverage import CoverageSum
+from hegui.rules.ledgers.deadlines import CaseUpdate
+from hegui.rules.ledgers.labels import ContentLabelUse, ProduceIdUse
+from hegui.rules.ledgers.sessions import SessionUse
+from hegui.rules.ledgers.sources import SourceSum
 
 BLOCK_OFFSETS = 4096
 """Offsets in a block: an evaluator that starts anew repeats at most so many events."""
@@ -59,6 +66,15 @@ class ExportSum(msgspec.Struct, frozen=True, omit_defaults=True):
     """Problem to exports of the block so far that could not be counted by person."""
 
 
+AnyEntry = (
+    SourceSum | CorpusSum | CoverageSum | SessionUse | CaseUpdate | AbusiveInputs | ProduceIdUse | ContentLabelUse
+)
+"""What an observation can tell of ledgers."""
+
+OBSERVATION_VERSION = 2
+"""Version of `Observation` that this process writes; it reads older ones. 2: entries of ledgers."""
+
+
 class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record on the observations topic: the sums that changed, and the progress of one source partition (the tick)."""
 
@@ -78,6 +94,12 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     """Sums that changed since the last record of this block."""
     exports: tuple[ExportSum, ...] = ()
     """What exports added since the last record of this block."""
+    entries: tuple[AnyEntry, ...] = ()
+    """What changed for ledgers since the last record of this block; each holds all that the block showed of its state."""
+    group: str = ""
+    """Consumer group of the evaluator: the counts of another deployment on the same topic must not be mixed in."""
+    version: int = 1
+    """Version of this struct: a state agent that does not know it must not pass over what it cannot read."""
 
     @property
     def source(self) -> str:

@@ -100,6 +100,16 @@ class Policy(Part, frozen=True):
     """Slowest speech of a spoken label, characters a minute (GB 45438-2025 5.3, note)."""
     speech_rate_to: Annotated[int, Meta(ge=120, le=160)] = 160
     """Fastest speech of a spoken label, characters a minute."""
+    incident_report_hours: Annotated[int, Meta(ge=1)] = 24
+    """Within how many hours an incident must be reported to the authority (Interim Measures art. 14 says "promptly")."""
+    source_min_sample: Annotated[int, Meta(ge=1)] = 400
+    """Fewest checked records from which the share of illegal ones in a source is judged (the standard gives no number)."""
+    session_pause_minutes: Annotated[int, Meta(ge=1)] = 10
+    """After how long without an output continuous use of a companion service has ended (the law gives no number)."""
+    suspension_hours: Annotated[int, Meta(ge=1)] = 24
+    """How long a user must stay suspended after abusive inputs (the standard gives no number)."""
+    label_index_days: Annotated[int, Meta(ge=1)] = 30
+    """How long a labelled output stays in the label index."""
     training_switch_clicks: Annotated[int, Meta(ge=1)] = 4
     """Most clicks to the switch that turns training on inputs off."""
     max_waiver_days: Annotated[int, Meta(ge=1, le=366)] = 366
@@ -110,6 +120,17 @@ class Policy(Part, frozen=True):
         for period in self.person_keys:
             if period.controller == controller and period.year == year:
                 return period.key_id
+        return None
+
+    def hours_for(self, kind: str, tenant: str, service: str) -> int | None:
+        """Return within how many hours a case must be dealt with: `notice`, `complaint` or `incident`; None when nothing says so."""
+        if kind == "notice":
+            return self.notice_grace_hours
+        if kind == "incident":
+            return self.incident_report_hours
+        for one in self.services:
+            if (one.tenant, one.name) == (tenant, service):
+                return one.complaint_answer_hours
         return None
 
     def in_mainland(self, region: str) -> bool:

@@ -156,6 +156,10 @@ class Service(Part, frozen=True):
     """How users switch off training on their inputs."""
     rights_protection: RightsProtection | None = None
     """Measures for the rights of others."""
+    complaint_answer_hours: Annotated[int, Meta(ge=1)] | None = None
+    """Time limit it publishes for answering complaints, hours. Interim Measures art. 15."""
+    label_index: bool = False
+    """Whether the labels of its outputs are indexed, so that a number used twice and a label lost downstream are found: state for every labelled output."""
 
 
 class ExportMechanism(Part, frozen=True):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from hegui.rules.events import ENVELOPES, Envelope, GenerationEnvelope, IngestEnvelope, is_person_key
+from hegui.rules.events import ENVELOPES, Envelope, is_person_key
 from hegui.streams.errors import DecodeError
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -25,9 +25,7 @@ RunDecoder = Callable[[Sequence[bytes | None], int], list[Envelope]]
 The second argument limits their sum of bytes: no single one may be larger.
 """
 
-_structured: msgspec.json.Decoder[GenerationEnvelope | IngestEnvelope] = msgspec.json.Decoder(
-    GenerationEnvelope | IngestEnvelope
-)
+_structured: msgspec.json.Decoder[Envelope] = msgspec.json.Decoder(Envelope)
 
 
 def decode_cloudevents(value: bytes, headers: Headers) -> Sequence[Envelope]:

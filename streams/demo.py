@@ -78,6 +78,8 @@ def demo_settings(folder: Path, bootstrap: str, ports: tuple[int, int]) -> tuple
         "filings",
         "notices",
         "waivers",
+        "sources",
+        "suspensions",
     )
     topics = "\n".join(f'{name} = "demo.{run}.{name.replace("_", "-")}"' for name in names)
     file.write_text(

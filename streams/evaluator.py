@@ -15,17 +15,18 @@ import msgspec
 
 from hegui.rules.core import Outcome
 from hegui.rules.engine import UNTRUSTED, Deviation, Engine, Plan
-from hegui.rules.events import STREAMS, Envelope
+from hegui.rules.events import STREAMS, Envelope, IngestEvent
 from hegui.rules.exports import exported
 from hegui.rules.facts import Facts
 from hegui.rules.versions import Versions
 from hegui.rules.violations import RECORDED, VIOLATION_TYPE, result_uid_of, violation
+from hegui.streams.cells import Cell
 from hegui.streams.dead_letters import dead_letter
 from hegui.streams.decoders import DECODERS, RUN_DECODERS, Decoder, Headers, RunDecoder
 from hegui.streams.errors import DecodeError
 from hegui.streams.identities import IdentityWindow
 from hegui.streams.metrics import Tallies
-from hegui.streams.observations import Cell, Key, Source, observations
+from hegui.streams.observations import Key, Source, observations
 from hegui.streams.runs import Decoded, Record, Refused, Run, decoded, part_before, times_of
 from hegui.streams.settings import Settings
 
@@ -91,6 +92,7 @@ class Evaluator:
         self._age_ms = round(settings.evaluator.max_age_days * DAY_MS)
         self._state_partitions = settings.topics.state_partitions
         self._partition_cache: dict[Key, int] = {}
+        self._group = settings.kafka.group_id
         self._seal = seal
         self._facts: dict[str, dict[str, int]] = {}
         self._identity_window = settings.evaluator.identity_window_events
@@ -205,6 +207,12 @@ class Evaluator:
                 facts = Facts(engine.snapshot, at_ms, plan.group.tenant, plan.group.service)
                 if (export := exported(data, facts, trusted)) is not None:  # type: ignore[arg-type] # by the plan
                     source.exported(export, seen_ms)
+            if on is IngestEvent:
+                source.ledgers.ingested(envelope, data, plan, seen_ms)  # type: ignore[arg-type] # by its type
+            elif plan.recorders:
+                facts = Facts(engine.snapshot, at_ms, plan.group.tenant, plan.group.service)
+                for recorder in plan.recorders:
+                    source.ledgers.add(recorder(envelope, facts, seen_ms))
             if deviations is not None or envelope.revision:
                 self._deviated(
                     source, record, envelope, at_ms, seen_ms, before_ms, cell, plan, deviations or [], outputs
@@ -297,7 +305,7 @@ class Evaluator:
 
     def _observed(self, source: Source, *, tick: bool) -> list[Output]:
         key = f"{source.topic}/{source.partition}".encode()
-        made = observations(source, self._state_partitions, self._partition_cache, tick=tick)
+        made = observations(source, self._state_partitions, self._partition_cache, tick=tick, group=self._group)
         return [Output("observations", key, _encode(observation), [], partition) for partition, observation in made]
 
     def tick(self, idle: Mapping[Partition, int]) -> list[Output]:

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from aiokafka import TopicPartition
 
+from hegui.rules.fact_tables import CondemnedSource, Suspension
 from hegui.rules.facts import FactStatus, FactTable, Filing, Notice, OptOut, Snapshot
 from hegui.rules.policy import PolicyError
 from hegui.rules.waivers import Waiver, check_form
@@ -28,11 +29,13 @@ Bury = Callable[[str, int, Any, DecodeError], None]
 """Called for a record that is no fact: topic, partition, record, error."""
 
 
-KINDS: dict[str, type[OptOut | Filing | Notice | Waiver]] = {
+KINDS: dict[str, type[OptOut | Filing | Notice | Waiver | CondemnedSource | Suspension]] = {
     "optouts": OptOut,
     "filings": Filing,
     "notices": Notice,
     "waivers": Waiver,
+    "sources": CondemnedSource,
+    "suspensions": Suspension,
 }
 """Fact to the type of its records."""
 
@@ -176,4 +179,5 @@ class FactsFeed:
 
 def snapshot_of(policy: Any, tables: dict[str, FactTable[Any]]) -> Snapshot:
     """Return a snapshot over the live tables."""
-    return Snapshot(policy, tables["optouts"], tables["filings"], tables["notices"], tables["waivers"])
+    names = ("optouts", "filings", "notices", "waivers", "sources", "suspensions")
+    return Snapshot(policy, *(tables[name] for name in names))

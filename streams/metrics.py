@@ -332,10 +332,52 @@ class StateMetrics(ProcessMetrics):
         )
         self.ledger_outcome = Gauge(
             "compliance_ledger_outcome",
-            "1 for what a rule says at present of an entity's ledgers",
+            "Ledgers of an entity or a service of which a rule says so at present",
             ["tenant", "entity", "rule", "outcome"],
             registry=registry,
         )
+        self.ledger_states = Gauge(
+            "compliance_ledger_states", "States that are remembered, by ledger", ["ledger"], registry=registry
+        )
+        self.late_entries = Counter(
+            "compliance_ledger_late_entries",
+            "Entries that came when their state was over already, and were not counted",
+            ["ledger"],
+            registry=registry,
+        )
+        self.condemned_sources = Gauge(
+            "compliance_condemned_sources",
+            "Sources from which nothing may be taken: more than 5 % of their records were illegal",
+            ["tenant"],
+            registry=registry,
+        )
+        self.corpus_versions = Gauge(
+            "compliance_corpus_versions",
+            "Dataset versions of the pipeline, by whether they are released for training",
+            ["tenant", "service", "state"],
+            registry=registry,
+        )
+        self.sessions = Gauge(
+            "compliance_sessions", "Sessions of the companion service in use", ["tenant", "service"], registry=registry
+        )
+        case = ["tenant", "service", "kind"]
+        self.open_cases = Gauge(
+            "compliance_open_cases",
+            "Notices, complaints and incidents that were not dealt with yet",
+            case,
+            registry=registry,
+        )
+        self.oldest_case = Gauge(
+            "compliance_oldest_open_case_timestamp_seconds", "When the oldest of them began", case, registry=registry
+        )
+        self.label_outputs = Counter(
+            "compliance_label_outputs",
+            "Outputs that must carry a label, by what the rule on it said; holds over restarts",
+            ["tenant", "service", "modality", "label", "outcome"],
+            registry=registry,
+        )
+        for ledger in LEDGERS:
+            self.late_entries.labels(ledger)
 
 
 DEAD_LETTER_REASONS = (
@@ -351,6 +393,10 @@ DEAD_LETTER_REASONS = (
 """Reasons of dead letters among input records."""
 
 
+LEDGERS = ("source", "corpus", "coverage", "session", "case", "abuse", "produce_id", "content_label")
+"""Names of the ledgers, as tags of their entries and states."""
+
+
 def metric_names() -> frozenset[str]:
     """Return the names of all exposed families as queries use them: counters with `_total`, histograms without suffix."""
     names: set[str] = set()
@@ -364,7 +410,7 @@ METRIC_NAMES: frozenset[str] = metric_names()
 """Used by the tests of dashboards and alerts."""
 
 
-def drop(gauge: Gauge, labels: tuple[str, ...]) -> None:
+def drop(gauge: Gauge | Counter, labels: tuple[str, ...]) -> None:
     """Remove the series of some label values; nothing happens when there is none."""
     try:
         gauge.remove(*labels)

@@ -6,15 +6,21 @@ spread over rules only when a record is made, once a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from struct import Struct
+from typing import Any, TypeVar
 
-from hegui.rules.core import Outcome, Rule
+import msgspec
+
+from hegui.rules.core import Rule
 from hegui.rules.engine import Plan
 from hegui.rules.exports import Account, Exported, account_key
 from hegui.rules.issues import issue_key
-from hegui.rules.observations import BLOCK_OFFSETS, MAX_UIDS, ExportSum, Observation, Sum
+from hegui.rules.ledgers.form import Entry
+from hegui.rules.observations import BLOCK_OFFSETS, MAX_UIDS, OBSERVATION_VERSION, ExportSum, Observation, Sum
+from hegui.streams.cells import Cell
+from hegui.streams.ledger_entries import LedgerEntries
 from hegui.streams.metrics import Tallies
 
 MAX_RECORD_BYTES = 600_000
@@ -48,46 +54,6 @@ def murmur2(key: bytes) -> int:
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition that Kafka's default partitioner gives a key (murmur2, as the Java client and aiokafka)."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
-
-
-class Cell:
-    """Events of one plan in one block."""
-
-    __slots__ = (
-        "count",
-        "deviations",
-        "last_ms",
-        "marks",
-        "missing",
-        "sent",
-        "sent_deviations",
-        "tallied",
-        "tallied_deviations",
-    )
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.last_ms = 0
-        self.deviations: dict[tuple[Rule, Outcome], int] = {}
-        self.marks: dict[Rule, tuple[int, int]] = {}
-        self.missing: dict[tuple[Rule, str], int] = {}
-        """Rule and what it lacked to events it could not decide, since the last tally."""
-        self.sent = 0
-        self.sent_deviations: dict[Rule, int] = {}
-        self.tallied = 0
-        self.tallied_deviations: dict[tuple[Rule, Outcome], int] = {}
-
-    def deviated(self, rule: Rule, outcome: Outcome, before_ms: int) -> None:
-        """Count a rule of the plan that did not pass the event just counted; `before_ms` is `last_ms` without that event."""
-        kind = (rule, outcome)
-        self.deviations[kind] = self.deviations.get(kind, 0) + 1
-        seen, passed_ms = self.marks.get(rule, (0, 0))
-        self.marks[rule] = (self.count, before_ms if self.count - 1 > seen else passed_ms)
-
-    def last_pass_ms(self, rule: Rule) -> int:
-        """Return the greatest event time at which a rule of the plan passed; 0 when it never did."""
-        seen, passed_ms = self.marks.get(rule, (0, 0))
-        return self.last_ms if self.count > seen else passed_ms
 
 
 class _Failures:
@@ -131,6 +97,8 @@ class Source:
         self.resume_at = resume_at
         self.position = start
         self.watermark_ms = 0
+        self.told_ms = 0
+        """The watermark that was told last."""
         self.cells: dict[Plan, Cell] = {}
         self._failures: dict[Key, _Failures] = {}
         self._exports: dict[Account, _Exports] = {}
@@ -144,6 +112,7 @@ class Source:
         self.cells = {}
         self._failures = {}
         self._exports = {}
+        self.ledgers = LedgerEntries()
 
     def next_block(self, offset: int) -> None:
         """Begin the block of `offset`; the sums of the old one must have been taken. Blocks begin at their first offset."""
@@ -275,14 +244,18 @@ class Source:
             cell.missing.clear()
 
 
-def batched(items: Sequence[tuple[bool, str]], size: int) -> Iterator[Sequence[tuple[bool, str]]]:
+Item = TypeVar("Item")
+_encode = msgspec.json.Encoder().encode
+
+
+def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     """Yield the items in parts of a size."""
     for first in range(0, len(items), size):
         yield items[first : first + size]
 
 
 def observations(
-    source: Source, partitions: int, cache: dict[Key, int], *, tick: bool
+    source: Source, partitions: int, cache: dict[Key, int], *, tick: bool, group: str = ""
 ) -> list[tuple[int, Observation]]:
     """Return the observation records of a source partition: (partition of the observations topic, record).
 
@@ -290,6 +263,7 @@ def observations(
         source: the source partition.
         partitions: partitions of the observations topic; the partition is that of the issue key.
         cache: key to partition, kept by the caller.
+        group: consumer group of the evaluators.
         tick: whether passes are told, and partitions without changed sums get a record too, so that time passes for them.
     """
     exports: list[tuple[int, ExportSum]] = [
@@ -301,23 +275,58 @@ def observations(
         if partition is None:
             partition = cache[key] = partition_of(issue_key(*key).encode(), partitions)
         by_partition.setdefault(partition, []).append(sum_)
-    head = (source.topic, source.partition, source.block, source.start, source.position, source.watermark_ms)
+    entries: dict[int, list[Entry]] = {}
+    for entry in source.ledgers.take(source.cells):
+        entries.setdefault(partition_of(entry.place.encode(), partitions), []).append(entry)
+
+    def record(watermark_ms: int, **content: Any) -> Observation:
+        return Observation(
+            source.topic,
+            source.partition,
+            source.block,
+            source.start,
+            source.position,
+            watermark_ms,
+            group=group,
+            version=OBSERVATION_VERSION,
+            **content,
+        )
+
+    # Time goes on with the last records only: a deadline must not pass while what was done by then is still to come.
+    before_ms, source.told_ms = source.told_ms, source.watermark_ms
     return [
-        *((partition, Observation(*head, exports=(sum_,))) for partition, sum_ in exports),
-        *((partition, Observation(*head, part)) for partition, sums in by_partition.items() for part in _parts(sums)),
+        *((partition, record(before_ms, exports=(sum_,))) for partition, sum_ in exports),
+        *(
+            (partition, record(before_ms, entries=part))
+            for partition, told in entries.items()
+            for part in _parts(told, _entry_bytes)
+        ),
+        *(
+            (partition, record(source.watermark_ms, sums=part))
+            for partition, sums in by_partition.items()
+            for part in _parts(sums, _sum_bytes)
+        ),
     ]
 
 
-def _parts(sums: list[Sum]) -> Iterator[tuple[Sum, ...]]:
-    """Split sums so that every record fits a producer's usual limit of 1 MiB; no sums make one empty part (a tick)."""
-    part: list[Sum] = []
+def _parts(items: list[Item], bytes_of: Callable[[Item], int]) -> Iterator[tuple[Item, ...]]:
+    """Split items so that every record fits a producer's usual limit of 1 MiB; no items make one empty part (a tick)."""
+    part: list[Item] = []
     size = 0
-    for sum_ in sums:
-        # 35 bytes a uid, and up to 550 for names and numbers (names are at most 128 characters).
-        cost = 550 + 35 * (len(sum_.failed) + len(sum_.corrected))
+    for item in items:
+        cost = bytes_of(item)
         if part and size + cost > MAX_RECORD_BYTES:
             yield tuple(part)
             part, size = [], 0
-        part.append(sum_)
+        part.append(item)
         size += cost
     yield tuple(part)
+
+
+def _sum_bytes(sum_: Sum) -> int:
+    # 35 bytes a uid, and up to 550 for names and numbers (names are at most 128 characters).
+    return 550 + 35 * (len(sum_.failed) + len(sum_.corrected))
+
+
+def _entry_bytes(entry: Entry) -> int:
+    return len(_encode(entry)) + 1

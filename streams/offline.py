@@ -11,6 +11,7 @@ import msgspec
 from hegui.rules.core import Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import Envelope
+from hegui.rules.fact_tables import CondemnedSource, Suspension
 from hegui.rules.facts import FactStatus, FactTable, Filing, Notice, OptOut, Snapshot, loaded
 from hegui.rules.policy import Policy
 from hegui.rules.violations import RECORDED, Violation, violation
@@ -37,6 +38,8 @@ def offline_engine(
     optouts: Path | None = None,
     notices: Path | None = None,
     filings: Path | None = None,
+    sources: Path | None = None,
+    suspensions: Path | None = None,
 ) -> Engine:
     """Return an engine over the policy and the given files of facts: JSON lines in the form of their topics.
 
@@ -52,11 +55,14 @@ def offline_engine(
             _table(optouts, OptOut, "opt-out"),
             _table(filings, Filing, "filing"),
             _table(notices, Notice, "notice"),
+            None,
+            _table(sources, CondemnedSource, "condemned source"),
+            _table(suspensions, Suspension, "suspension"),
         ),
     )
 
 
-F = TypeVar("F", OptOut, Filing, Notice)
+F = TypeVar("F", OptOut, Filing, Notice, CondemnedSource, Suspension)
 
 
 def _table(file: Path | None, kind: type[F], name: str) -> FactTable[F]:

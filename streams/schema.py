@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hegui.rules import events, facts, findings, issues, observations, violations, waivers
+from hegui.rules import events, fact_tables, facts, findings, issues, observations, violations, waivers
 from hegui.rules.documentation import field_docs
 from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.dead_letters import DeadLetter
@@ -15,11 +15,13 @@ from hegui.streams.settings import Settings
 from hegui.streams.topics import topics
 
 CONTENT: dict[str, tuple[type, ...]] = {
-    "event": (events.GenerationEnvelope, events.IngestEnvelope),
+    "event": tuple(events.ENVELOPES.values()),
     "optout": (facts.OptOut,),
     "filing": (facts.Filing,),
     "notice": (facts.Notice,),
     "waiver": (waivers.Waiver,),
+    "source": (fact_tables.CondemnedSource,),
+    "suspension": (fact_tables.Suspension,),
     "violation": (violations.Violation,),
     "dead_letter": (DeadLetter,),
     "coverage_gap": (CoverageGap,),

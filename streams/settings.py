@@ -108,6 +108,10 @@ class TopicSettings(_Section, frozen=True):
     """Rights holders' notices, compacted; an empty text declares that there is none."""
     waivers: str | None = "compliance.waivers.v1"
     """Waivers beside those of the policy, compacted; an empty text declares that there is none."""
+    sources: str | None = "compliance.sources.v1"
+    """Sources with too much illegal content, compacted; written by the state agents; an empty text declares that there is none."""
+    suspensions: str | None = "compliance.suspensions.v1"
+    """Users who must not be served for a time, compacted; written by the state agents; an empty text declares that there is none."""
     state_partitions: Partitions = 4
     """Partitions of observations, state and findings."""
     output_partitions: Partitions = 4
@@ -119,7 +123,9 @@ class TopicSettings(_Section, frozen=True):
 
     def facts(self) -> dict[str, str]:
         """Return fact name to topic, for the declared ones."""
-        named = {name: getattr(self, name) for name in ("optouts", "filings", "notices", "waivers")}
+        named = {
+            name: getattr(self, name) for name in ("optouts", "filings", "notices", "waivers", "sources", "suspensions")
+        }
         return {name: topic for name, topic in named.items() if topic}
 
 

@@ -96,6 +96,7 @@ def _public(service: str, at_ms: int) -> GenerationEvent:
         log_retain_until_ms=at_ms + 190 * DAY_MS,
         age_band="adult",
         work_hits=(),
+        user_key=person(100 + at_ms // 1000 % 50),
     )
 
 
@@ -227,6 +228,8 @@ def companion(number: int, at_ms: int) -> GenerationEvent:
         sensitive_personal_information=False,
         persona="other",
         crisis_signal=False,
+        session_id=f"session-{at_ms // 3_600_000}-{number % 20}",
+        usage_reminder_shown=False,
     )
     turn = number % 5
     if turn == 0:

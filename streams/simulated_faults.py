@@ -19,8 +19,10 @@ from hegui.rules.events import (
     Moderation,
     PromptRound,
     Propagation,
+    SourceAssessment,
     WorkHit,
 )
+from hegui.rules.fact_tables import Suspension
 from hegui.rules.facts import Notice, OptOut
 from hegui.streams.simulated_events import (
     PROPAGATOR_CODE,
@@ -46,6 +48,7 @@ from hegui.streams.simulated_records import DAY_MS, annotated, crawled, licensed
 REFUSED_DOMAIN = "refused.example"
 NOTICED_HOLDER = "noticed-publisher"
 NOTICED_WORK = "dci:noticed-work"
+SUSPENDED_USER = person(200)
 UNFILED = ModelReference(id="new-model", version="1", hosting_region="cn-north-1")
 
 
@@ -61,6 +64,11 @@ def notices(now_ms: int) -> list[Notice]:
         Notice("holder", NOTICED_HOLDER, now_ms - 5 * DAY_MS, reference="notice-1"),
         Notice("work", NOTICED_WORK, now_ms - 5 * DAY_MS, reference="notice-2"),
     ]
+
+
+def suspensions(now_ms: int) -> list[Suspension]:
+    """Return the suspension that a fault runs into, due since an hour; the state agents make such records of abusive inputs."""
+    return [Suspension("default", "chat-assistant", SUSPENDED_USER, now_ms - 3_600_000, now_ms + 400 * DAY_MS)]
 
 
 def draft(number: int, at_ms: int) -> GenerationEvent:
@@ -206,6 +214,7 @@ FAULTS: dict[str, Kind] = {
     "MOD005": draft,
     "MOD006": lambda n, t: _with(blocked(2 * n + 1, t), "moderation", action="delivered"),
     "MOD007": draft,
+    "MOD008": lambda n, t: replace(chat(n, t), user_key=SUSPENDED_USER),
     "OPT001": lambda n, _: replace(_input(n), user_key=person(n % 3)),
     "OPT002": lambda n, t: _with(crawled(n, t), "crawl", robots="disallow"),
     "OPT003": lambda n, t: replace(crawled(n, t), url=f"https://news.{REFUSED_DOMAIN}/{n}"),
@@ -237,6 +246,9 @@ FAULTS: dict[str, Kind] = {
     "TRN014": lambda n, _: replace(synthetic(n), lineage_tagged=False),
     "TRN015": lambda n, t: _with(annotated(n, t), "annotation", review_reference=""),
     "TRN016": lambda n, _: replace(licensed(n), service="draft-corpus"),
+    "TRN017": lambda n, _: replace(
+        licensed(n), source_id=f"rejected-{n}", assessment=SourceAssessment(sampled=1000, illegal=51)
+    ),
     "waived": lambda n, t: _with(chat(n, t), "moderation", decided_at_ms=t + 900),
     "inconclusive": lambda n, t: replace(chat(n, t), explicit_label=None, moderation=None),
 }

@@ -26,6 +26,7 @@ def sha(number: int) -> str:
 _RECORD = IngestEvent(
     service="crawler",
     dataset="corpus-7",
+    dataset_version="3",
     personal_information=False,
     data_class="general",
     storage_region="cn-north-1",

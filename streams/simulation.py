@@ -10,12 +10,13 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import zip_longest
+from typing import Any
 
 import msgspec
 
-from hegui.rules.events import Envelope, GenerationEnvelope, GenerationEvent, IngestEnvelope, IngestEvent
+from hegui.rules.events import ENVELOPES, Envelope, Event
 from hegui.streams.simulated_events import SOUND, Kind, chat, file_label, image, label_text, reading
-from hegui.streams.simulated_faults import FAULTS, notices, opt_outs
+from hegui.streams.simulated_faults import FAULTS, notices, opt_outs, suspensions
 from hegui.streams.simulated_records import crawled, licensed, person, user_input
 
 SHARES: dict[str, float] = {
@@ -29,13 +30,16 @@ SHARES: dict[str, float] = {
 """Kind of sound event to its share of them, percent. The other kinds share the rest."""
 
 
-def envelope(data: GenerationEvent | IngestEvent, number: int, at_ms: int, run: str) -> Envelope:
+_ENVELOPE_OF: dict[type, Any] = {msgspec.structs.fields(kind)[-1].type: kind for kind in ENVELOPES.values()}
+
+
+def envelope(data: Event, number: int, at_ms: int, run: str) -> Envelope:
     """Return the CloudEvent of an event's data."""
     time = datetime.fromtimestamp(at_ms / 1000, UTC)
-    source = f"simulation/{data.service}"
-    if isinstance(data, GenerationEvent):
-        return GenerationEnvelope(id=f"{run}-{number}", source=source, time=time, specversion="1.0", data=data)
-    return IngestEnvelope(id=f"{run}-{number}", source=source, time=time, specversion="1.0", data=data)
+    made: Envelope = _ENVELOPE_OF[type(data)](
+        id=f"{run}-{number}", source=f"simulation/{data.service}", time=time, specversion="1.0", data=data
+    )
+    return made
 
 
 def faults_in_turn() -> list[Kind]:
@@ -98,6 +102,7 @@ __all__ = [
     "opt_outs",
     "person",
     "reading",
+    "suspensions",
     "traffic",
     "user_input",
 ]

@@ -41,6 +41,16 @@ _COLOURS = {"critical": "red", "high": "red", "medium": "yellow", "low": "blue"}
     help="Model filings as JSON lines, beside those of the policy.",
 )
 @click.option(
+    "--sources",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Condemned sources as JSON lines; without it that rule stays inconclusive.",
+)
+@click.option(
+    "--suspensions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Suspended users as JSON lines; without it that rule stays inconclusive.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
@@ -54,6 +64,8 @@ def command(
     optouts: Path | None,
     notices: Path | None,
     filings: Path | None,
+    sources: Path | None,
+    suspensions: Path | None,
     form: str,
 ) -> None:
     """Judge events offline: JSON lines, one structured CloudEvent each.
@@ -61,7 +73,7 @@ def command(
     Exit code 1 when a rule fails or a line cannot be decoded. Without --policy the example policy is taken.
     """
     policy, rules = policy_from(policy_file)
-    engine = offline_engine(policy, rules, optouts, notices, filings)
+    engine = offline_engine(policy, rules, optouts, notices, filings, sources, suspensions)
     if policy_file is None:
         click.echo("policy: the example policy (give your own with --policy)", err=True)
     clauses = {rule.id: rule for rule in engine.rules}

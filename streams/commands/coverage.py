@@ -40,6 +40,16 @@ _TYPES: dict[str, type[msgspec.Struct]] = {"GenerationEvent": GenerationEvent, "
 @click.option(
     "--filings", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Model filings as JSON lines."
 )
+@click.option(
+    "--sources",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Condemned sources as JSON lines; without it that rule stays inconclusive.",
+)
+@click.option(
+    "--suspensions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Suspended users as JSON lines; without it that rule stays inconclusive.",
+)
 @config_option
 @click.option(
     "--limit", type=click.IntRange(min=1), default=10_000, show_default=True, help="Latest records to read of a topic."
@@ -58,6 +68,8 @@ def command(
     optouts: Path | None,
     notices: Path | None,
     filings: Path | None,
+    sources: Path | None,
+    suspensions: Path | None,
     config_file: Path | None,
     limit: int,
     form: str,
@@ -77,7 +89,7 @@ def command(
         policy, rules = policy_from(policy_file or (Path(settings.policy_file) if settings.policy_file else None))
         envelopes = _of_topic(read_topic(settings, origin, limit))
     rules = tuple(rule for rule in rules if rule.on in STREAMS)  # those on ledgers judge no event
-    for judged in judge(offline_engine(policy, rules, optouts, notices, filings), envelopes):
+    for judged in judge(offline_engine(policy, rules, optouts, notices, filings, sources, suspensions), envelopes):
         coverage.add(judged)
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(_report(coverage, policy, rules)), indent=2).decode())

@@ -63,7 +63,7 @@ async def send(
     seed: int,
     stop: asyncio.Event | None = None,
 ) -> int:
-    """Send events at a rate, and the opt-outs and notices that the faults run into; return how many events were sent."""
+    """Send events at a rate, and the opt-outs, notices and suspensions that the faults run into; return how many events were sent."""
     from hegui.streams.broker import producer, start_with_retry
 
     client = producer(settings.kafka)
@@ -79,6 +79,10 @@ async def send(
             for notice in simulation.notices(now_ms):
                 key = f"{notice.scheme}|{notice.subject}|simulated".encode()
                 await client.send_and_wait(settings.topics.notices, msgspec.json.encode(notice), key=key)
+        if settings.topics.suspensions:
+            for suspension in simulation.suspensions(now_ms):
+                value = msgspec.json.encode(suspension)
+                await client.send_and_wait(settings.topics.suspensions, value, key=suspension.record_key())
         topics = [topic.name for topic in settings.topics.inputs]
         started = time.monotonic()
         for event in simulation.traffic(

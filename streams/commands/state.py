@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -22,11 +21,8 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Closed issues and progress too.")
 def show(config_file: Path | None, everything: bool) -> None:
     """Print ledgers and open issues."""
-    from hegui.rules.law import SHANGHAI
     from hegui.streams.state.contents import IssueContent, LedgerContent, ProgressContent, contents, read_table
-
-    def moment(at_ms: int) -> str:
-        return datetime.fromtimestamp(at_ms / 1000, SHANGHAI).isoformat(timespec="seconds")
+    from hegui.streams.state.ledger_text import ledger_lines, moment
 
     found = contents(asyncio.run(read_table(settings_from(config_file))))
     ledgers = [one for one in found if isinstance(one, LedgerContent)]
@@ -39,6 +35,8 @@ def show(config_file: Path | None, everything: bool) -> None:
         )
         for problem, n in sorted(ledger.uncounted.items()):
             click.echo(f"        not counted: {n:,} export{'' if n == 1 else 's'}, {problem}")
+    for line in ledger_lines(found):
+        click.echo(line)
     click.echo(f"{len(issues)} issue{'' if len(issues) == 1 else 's'}{'' if everything else ' not closed'}")
     for issue in issues:
         click.echo(
@@ -56,7 +54,7 @@ def show(config_file: Path | None, everything: bool) -> None:
 @command.command()
 @config_option
 def export(config_file: Path | None) -> None:
-    """Print everything as JSON lines, for an auditor or a comparison: `kind` is export_ledger, issue or progress."""
+    """Print everything as JSON lines, for an auditor or a comparison: `kind` says what a line is."""
     from hegui.streams.state.contents import contents, read_table
 
     for one in contents(asyncio.run(read_table(settings_from(config_file)))):

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import faust
 import msgspec
 import structlog
 from aiokafka import TopicPartition
 
-from hegui.rules.observations import Observation
+from hegui.rules.observations import OBSERVATION_VERSION, Observation
 from hegui.streams.broker import reader, tls_context
 from hegui.streams.errors import StateVersionError
 from hegui.streams.settings import Settings
 from hegui.streams.state.consumer import use_mended_transport
 from hegui.streams.state.issues import PROGRESS, IssueKeeper
+from hegui.streams.state.ledgers import MADE_FACTS, fact_name
 from hegui.streams.topics import changelog_name
 
 log = structlog.get_logger()
@@ -52,7 +53,7 @@ def build_app(
     settings: Settings,
     keeper: IssueKeeper,
     folder: str,
-    bury: Callable[[int, int, bytes | None], Any],
+    bury: Callable[[int, int, bytes | None, Refused], Any],
     leave: Quit = quit_process,
 ) -> faust.App:
     """Return the application with its one table and agent.
@@ -61,7 +62,7 @@ def build_app(
         settings: the settings.
         keeper: holds the issues; the table is its memory across restarts.
         folder: an empty folder for Faust; with tables in memory nothing is kept in it.
-        bury: awaitable that sends a dead letter for a record that is no observation: partition, offset, value.
+        bury: awaitable that sends a dead letter for a record that is no observation: partition, offset, value, why.
         leave: ends the process; replaced in tests.
     """
     partitions = settings.topics.state_partitions
@@ -112,7 +113,18 @@ def build_app(
     findings = app.topic(
         settings.topics.findings, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
     )
-    decoder = msgspec.json.Decoder(Observation)
+    fact_topics = {
+        fact: app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        for fact, name in settings.topics.facts().items()
+        if fact in MADE_FACTS
+    }
+
+    def _decoded(value: bytes | None) -> Observation | Refused:
+        try:
+            return read_observation(value, settings.kafka.group_id)
+        except StateVersionError as error:
+            leave("state_version_unknown", str(error))
+            raise
 
     @table.on_recover  # type: ignore[untyped-decorator]
     async def recovered() -> None:
@@ -139,10 +151,9 @@ def build_app(
         last = keeper.progress[partition].last_offset
         if offset > last + 1:
             await _explain_gap(settings, partition, last + 1, offset, leave)
-        try:
-            observation = decoder.decode(event.value)
-        except (msgspec.DecodeError, TypeError):
-            await bury(partition, offset, event.value)
+        observation = _decoded(event.value)
+        if isinstance(observation, Refused):
+            await bury(partition, offset, event.value, observation)
             table[PROGRESS + str(partition).encode()] = msgspec.json.encode(keeper.skip(partition, offset))
             return
         step = keeper.step(partition, offset, round(message.timestamp * 1000), observation)
@@ -151,10 +162,18 @@ def build_app(
             await findings.send(key=key, value=value, headers=headers, force=True)
             for key, value, headers in step.findings
         ]
+        sent += [
+            await topic.send(key=fact.record_key(), value=msgspec.json.encode(fact), force=True)
+            for fact in step.facts
+            if (topic := fact_topics.get(fact_name(fact))) is not None
+        ]
         for acknowledgement in sent:
             await acknowledgement
         for key, value in step.writes.items():
-            table[key] = value
+            if value is None:
+                table.pop(key, None)
+            else:
+                table[key] = value
         keeper.sent(step.reports)
 
     @app.agent(observations, concurrency=1, name="issues")  # type: ignore[untyped-decorator]
@@ -171,6 +190,50 @@ def build_app(
                 )
 
     return app
+
+
+class Refused(NamedTuple):
+    """Why a record is no observation of this deployment."""
+
+    reason: str
+    """Reason of its dead letter."""
+    detail: str
+    """What is wrong with it."""
+
+
+class _Head(msgspec.Struct):
+    version: int = 1
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+_decode = msgspec.json.Decoder(Observation).decode
+
+
+def read_observation(value: bytes | None, group: str) -> Observation | Refused:
+    """Return the observation in a record, or why it must not be counted.
+
+    Args:
+        value: the record's value.
+        group: the consumer group of the evaluators of this deployment.
+
+    Raises:
+        StateVersionError: a newer evaluator wrote it; passing over what it says would lose it.
+    """
+    try:
+        head = _decode_head(value or b"")
+    except msgspec.DecodeError:
+        return Refused("invalid_data", "not an observation")
+    if head.version > OBSERVATION_VERSION:
+        raise StateVersionError(
+            f"an observation has version {head.version}; update the state agents before the evaluators"
+        )
+    try:
+        observation = _decode(value or b"")
+    except msgspec.DecodeError:
+        return Refused("invalid_data", "not an observation")
+    if observation.group not in {"", group}:
+        return Refused("foreign_group", "an observation of another group; give every deployment topics of its own")
+    return observation
 
 
 async def _explain_gap(settings: Settings, partition: int, expected: int, found: int, leave: Quit) -> None:

@@ -12,11 +12,14 @@ from aiokafka import TopicPartition
 from hegui.rules.export_accounts import AccountState
 from hegui.rules.exports import Account
 from hegui.rules.issues import Issue, Status
+from hegui.rules.ledgers.form import State
 from hegui.streams.broker import reader, start_with_retry
 from hegui.streams.errors import TopicError
 from hegui.streams.settings import Settings
 from hegui.streams.state.exports import ACCOUNT, PERSON, PERSON_BYTES, is_export_key
 from hegui.streams.state.issues import PROGRESS, Progress
+from hegui.streams.state.ledger_contents import StateContent, state_contents
+from hegui.streams.state.ledgers import LEDGER, read_state
 from hegui.streams.topics import changelog_name
 
 
@@ -77,13 +80,14 @@ class ProgressContent(msgspec.Struct, frozen=True, tag="progress", tag_field="ki
     """Event time that all its sources have reached."""
 
 
-Content = LedgerContent | IssueContent | ProgressContent
+Content = LedgerContent | StateContent | IssueContent | ProgressContent
 
 
 def contents(table: Mapping[bytes, bytes]) -> list[Content]:
-    """Return what a table holds: ledgers, then issues, then progress, each in the order of its names."""
+    """Return what a table holds: ledgers of exports, other ledgers, then issues, then progress, each in the order of its names."""
     persons: dict[tuple[bytes, bytes], int] = {}
     states: dict[bytes, AccountState] = {}
+    kept: list[State[Any]] = []
     issues: list[IssueContent] = []
     progress: list[ProgressContent] = []
     for key, value in table.items():
@@ -95,6 +99,8 @@ def contents(table: Mapping[bytes, bytes]) -> list[Content]:
         elif key.startswith(PROGRESS):
             found = msgspec.json.decode(value, type=Progress)
             progress.append(ProgressContent(int(key[len(PROGRESS) :]), found.last_offset, found.watermark_ms))
+        elif key.startswith(LEDGER):
+            kept.append(read_state(value))
         elif not is_export_key(key):
             issues.append(_issue(msgspec.json.decode(value, type=Issue)))
     ledgers = [
@@ -103,6 +109,7 @@ def contents(table: Mapping[bytes, bytes]) -> list[Content]:
     ]
     return [
         *sorted(ledgers, key=lambda ledger: (ledger.tenant, ledger.controller, ledger.entity, ledger.year)),
+        *state_contents(kept),
         *sorted(issues, key=lambda issue: (issue.tenant, issue.rule, issue.service)),
         *sorted(progress, key=lambda one: one.partition),
     ]

@@ -22,7 +22,7 @@ from hegui.streams.http import Check, HttpServer, failing
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.policy_file import Version, in_force, load_policies
 from hegui.streams.settings import Settings
-from hegui.streams.state.app import build_app, quit_process
+from hegui.streams.state.app import Refused, build_app, quit_process
 from hegui.streams.state.issues import IssueKeeper
 from hegui.streams.watchdog import Progress, watch
 
@@ -77,13 +77,11 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
         letters = producer(settings.kafka)
         await start_with_retry(letters, "dead_letters")
 
-        async def bury(partition: int, offset: int, value: bytes | None) -> None:
+        async def bury(partition: int, offset: int, value: bytes | None, why: Refused) -> None:
             topic = settings.topics.observations
-            metrics.dead_letters.labels(topic, "invalid_data").inc()
+            metrics.dead_letters.labels(topic, why.reason).inc()
             digest = None if value is None else hashlib.sha256(value).hexdigest()
-            letter = DeadLetter(
-                topic, partition, offset, 0, "invalid_data", "not an observation", len(value or b""), digest
-            )
+            letter = DeadLetter(topic, partition, offset, 0, why.reason, why.detail, len(value or b""), digest)
             await letters.send_and_wait(settings.topics.dead_letters, msgspec.json.encode(letter))
 
         folder = TemporaryDirectory(prefix="hegui-state-", ignore_cleanup_errors=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from hegui.rules.core import Outcome, Rule, Stage
+from hegui.rules.fact_tables import MadeFact
 from hegui.rules.findings import FINDING_TYPE, finding
 from hegui.rules.issues import LEVEL, Issue, Report, Timing, advance, issue_key, level, observe
 from hegui.rules.observations import Observation
@@ -19,6 +20,8 @@ from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics, drop
 from hegui.streams.observations import partition_of
 from hegui.streams.state.exports import ExportKeeper, is_export_key
+from hegui.streams.state.issue_gauges import IssueGauges
+from hegui.streams.state.ledgers import LEDGER, LedgerKeeper
 
 PROGRESS = b"\x00progress/"
 """Prefix of the table key that holds a partition's progress; no issue key begins with a zero byte."""
@@ -52,8 +55,10 @@ class Step(msgspec.Struct):
     """Key, value, headers."""
     reports: list[Report]
     """The same, as reports."""
-    writes: dict[bytes, bytes]
-    """Table key to value."""
+    facts: list[MadeFact]
+    """Facts for the evaluators, to send first too."""
+    writes: dict[bytes, bytes | None]
+    """Table key to value; None: remove it."""
 
 
 class IssueKeeper:
@@ -73,8 +78,11 @@ class IssueKeeper:
         self._policy = Policy(version="none")
         self._rule_set = ""
         self._teams: Mapping[tuple[str, str], str] = {}
-        self._exposed: dict[str, tuple[str, str]] = {}
+        self._gauges = IssueGauges(metrics)
+        self._advancing: dict[int, set[str]] = {}
+        """Partition to the keys of issues that time alone may change."""
         self.exports = ExportKeeper(metrics)
+        self.ledgers = LedgerKeeper(metrics)
 
     def use(self, policy: Policy, rules: Iterable[Rule], known: Iterable[Rule], rule_set: str) -> None:
         """Take a policy and its rules for the findings to come; `known` are all installed rules, selected or not."""
@@ -83,6 +91,7 @@ class IssueKeeper:
         self._rule_set = rule_set
         self._teams = {(s.tenant, s.name): s.team for s in policy.services}
         self.exports.use(policy, rules)
+        self.ledgers.use(policy, rules)
 
     def load(self, table: Mapping[bytes, bytes], owned: Iterable[int]) -> None:
         """Take over the owned partitions from a recovered table; give up all others.
@@ -99,14 +108,20 @@ class IssueKeeper:
                 partition = int(key[len(PROGRESS) :])
                 if partition in self.progress:
                     self.progress[partition] = msgspec.json.decode(value, type=Progress)
-            elif not is_export_key(key) and (partition := self.partition_of(key)) in self.issues:
+            elif (
+                not is_export_key(key)
+                and not key.startswith(LEDGER)
+                and (partition := self.partition_of(key)) in self.issues
+            ):
                 issue = msgspec.json.decode(value, type=Issue)
                 if issue.version > VERSION:
                     raise StateVersionError(f"an issue has version {issue.version}; run a newer hegui")
                 self.issues[partition][issue.key] = issue
         self.exports.load(table, owned)
+        self.ledgers.load(table, owned)
+        self._advancing = {p: {k for k, i in issues.items() if _advances(i)} for p, issues in self.issues.items()}
         for issue in self.open():
-            self._expose(issue)
+            self._gauges.show(issue)
 
     def partition_of(self, key: bytes) -> int:
         """Return the partition to which a table key belongs."""
@@ -118,8 +133,9 @@ class IssueKeeper:
         """Give up partitions: their gauges vanish, so that sums over processes never count an issue twice."""
         for partition in list(partitions):
             for issue in self.issues.pop(partition, {}).values():
-                self._hide(issue)
+                self._gauges.hide(issue)
             self.exports.release(partition)
+            self.ledgers.release(partition)
             self.progress.pop(partition, None)
             drop(self._metrics.watermark, (str(partition),))
 
@@ -127,8 +143,9 @@ class IssueKeeper:
         """Remove the gauges of partitions that may move away; `load` brings back those that stay."""
         for partition in partitions:
             for issue in self.issues.get(partition, {}).values():
-                self._hide(issue)
+                self._gauges.hide(issue)
             self.exports.hide(partition)
+            self.ledgers.hide(partition)
 
     def open(self) -> Iterator[Issue]:
         """Iterate over the issues that are not closed."""
@@ -161,33 +178,40 @@ class IssueKeeper:
             if after is not None and after is not before:
                 issues[key] = changed[key] = after
         counted, touched = self.exports.count(partition, offset, observation)
-        for tenant, entity in sorted(touched):
-            for verdict in self.exports.judged(partition, tenant, entity, watermark_ms):
-                if verdict.outcome in _UNDECIDED:
-                    continue  # what is unknown neither opens an issue nor closes it
-                of = (tenant, verdict.rule, entity)
-                before = issues.get(issue_key(*of))
-                failing = verdict.outcome is Outcome.FAIL
-                after, made = level(before, of, failing=failing, event_ms=verdict.event_ms, at_ms=at_ms)
-                reports += made
-                if after is not None and after is not before:
-                    issues[after.key] = changed[after.key] = after
-        for key, issue in issues.items():
-            if issue.status == "closed":
-                continue
+        told = self.ledgers.step(partition, observation, watermark_ms)
+        verdicts = [
+            ((tenant, verdict.rule, entity), verdict.outcome, verdict.event_ms)
+            for tenant, entity in sorted(touched)
+            for verdict in self.exports.judged(partition, tenant, entity, watermark_ms)
+        ]
+        if told.judged_all:
+            unfounded = [(issue.tenant, issue.rule, issue.service) for issue in issues.values() if _follows(issue)]
+            verdicts += [(of, Outcome.PASS, 0) for of in unfounded if self.ledgers.unfounded(partition, of)]
+        for of, outcome, event_ms in (*verdicts, *told.verdicts):
+            if outcome in _UNDECIDED:
+                continue  # what is unknown neither opens an issue nor closes it
+            before = issues.get(issue_key(*of))
+            after, made = level(before, of, failing=outcome is Outcome.FAIL, event_ms=event_ms, at_ms=at_ms)
+            reports += made
+            if after is not None and after is not before:
+                issues[after.key] = changed[after.key] = after
+        advancing = self._advancing[partition]
+        for key in sorted({*advancing, *changed}):
+            issue = issues[key]
             after, made = advance(issue, watermark_ms=watermark_ms, at_ms=at_ms, timing=self._timing)
             if after is not issue:
                 issues[key] = changed[key] = after
                 reports += made
-        writes = dict(counted)
+            (advancing.add if _advances(after) else advancing.discard)(key)
+        writes: dict[bytes, bytes | None] = {**counted, **told.writes}
         for key, issue in changed.items():
-            self._expose(issue)
+            self._gauges.show(issue)
             place = LEVEL_ISSUE + partition.to_bytes(2, "big") if LEVEL in issue.marks else b""
             writes[place + key.encode()] = msgspec.json.encode(issue)
         self._metrics.observations.inc()
         self._metrics.watermark.labels(str(partition)).set(watermark_ms / 1000)
         writes[PROGRESS + str(partition).encode()] = msgspec.json.encode(progress)
-        return Step([self._finding(report) for report in reports], reports, writes)
+        return Step([self._finding(report) for report in reports], reports, told.facts, writes)
 
     def skip(self, partition: int, offset: int) -> Progress:
         """Pass over a record that is no observation; return the progress to store."""
@@ -220,41 +244,19 @@ class IssueKeeper:
         }
         return issue.finding_uid.encode(), msgspec.json.encode(made), headers
 
-    def _expose(self, issue: Issue) -> None:
-        metrics, labels = self._metrics, (issue.tenant, issue.service, issue.rule)
-        if issue.status == "closed":
-            self._hide(issue)
-            return
-        (metrics.open_issues if issue.status == "open" else metrics.suppressed).labels(*labels).set(1)
-        drop(metrics.suppressed if issue.status == "open" else metrics.open_issues, labels)
-        metrics.failures.labels(*labels).set(issue.failures + issue.waived)
-        metrics.first_failure.labels(*labels).set(issue.first_failure_ms / 1000)
-        metrics.last_failure.labels(*labels).set(issue.last_failure_ms / 1000)
-        sample = issue.samples[0] if issue.samples else ""
-        info = self._exposed.get(issue.key)
-        if info is None or info[0] != issue.finding_uid:
-            # One series per issue and episode: the sample stays the one of the first report.
-            if info is not None:
-                drop(metrics.issue_info, (*labels, *info))
-            self._exposed[issue.key] = (issue.finding_uid, sample)
-            metrics.issue_info.labels(*labels, issue.finding_uid, sample).set(1)
-
-    def _hide(self, issue: Issue) -> None:
-        metrics, labels = self._metrics, (issue.tenant, issue.service, issue.rule)
-        for gauge in (
-            metrics.open_issues,
-            metrics.suppressed,
-            metrics.failures,
-            metrics.first_failure,
-            metrics.last_failure,
-        ):
-            drop(gauge, labels)
-        info = self._exposed.pop(issue.key, None)
-        if info is not None:
-            drop(metrics.issue_info, (*labels, *info))
-
 
 _UNDECIDED = frozenset({Outcome.INCONCLUSIVE, Outcome.ERROR})
+
+
+def _follows(issue: Issue) -> bool:
+    """Tell whether an issue that is not closed follows a level."""
+    return issue.status != "closed" and LEVEL in issue.marks
+
+
+def _advances(issue: Issue) -> bool:
+    """Tell whether time alone may change an issue; one that follows a level only owes an update. There can be many of those."""
+    return issue.status != "closed" and (LEVEL not in issue.marks or issue.unreported)
+
 
 _SANDBOX: Stage = "sandbox"
 

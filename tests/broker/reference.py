@@ -42,7 +42,7 @@ class Reference:
     def __init__(self, settings: Settings, optouts: Iterable[OptOut]) -> None:
         policy, rules = load_policy(Path(settings.policy_file) if settings.policy_file else None)
         tables: dict[str, FactTable[Any]] = {
-            name: FactTable(FactStatus.READY) for name in ("filings", "notices", "waivers")
+            name: FactTable(FactStatus.READY) for name in ("filings", "notices", "waivers", "sources", "suspensions")
         }
         tables["optouts"] = loaded(optouts)
         self.engine = Engine(rules, snapshot_of(policy, tables))

@@ -101,6 +101,8 @@ class Topics:
                 "filings": f"{name}.filings",
                 "notices": f"{name}.notices",
                 "waivers": f"{name}.waivers",
+                "sources": f"{name}.sources",
+                "suspensions": f"{name}.suspensions",
                 "state_partitions": 2,
                 "output_partitions": 2,
             },
@@ -170,17 +172,32 @@ class Topics:
         admin = await self.admin()
         await create_topics(admin, self.settings)
 
-        async def settled() -> bool:
-            try:
-                await check_topics(admin, self.settings)
-            except TopicError:
-                return False
-            return True
-
-        await until(settled, "topics made")
+        await until(self._made, "topics made")
         assert self.settings.topics.optouts
         for number, statement in enumerate(self.optouts):
             await self.state_fact(b"%d" % number, statement)
+
+    async def recreate(self, topic: str) -> None:
+        """Delete a topic and make it anew, empty."""
+        admin = await self.admin()
+        tail = self._tails.pop(topic, None)
+        if tail is not None:
+            await tail.close()
+        await admin.delete_topics([topic])
+
+        async def gone() -> bool:
+            return topic not in await admin.list_topics()
+
+        await until(gone, f"{topic} deleted")
+        await create_topics(admin, self.settings)
+        await until(self._made, "topics made")
+
+    async def _made(self) -> bool:
+        try:
+            await check_topics(await self.admin(), self.settings)
+        except TopicError:
+            return False
+        return True
 
     async def state_fact(self, key: bytes, statement: OptOut | None) -> None:
         """Put an opt-out on its topic, or its tombstone."""
@@ -251,7 +268,8 @@ class Topics:
             reached = set()
             for record in await self.read(self.settings.topics.observations):
                 seen = msgspec.json.decode(record.value, type=Observation)
-                if ends.get((seen.topic, seen.partition)) == seen.upto:
+                told = not (seen.entries or seen.exports)  # sums come last
+                if told and ends.get((seen.topic, seen.partition)) == seen.upto:
                     reached.add((seen.topic, seen.partition, record.partition))
             return wanted <= reached
 

@@ -1,7 +1,7 @@
 """Makes the example events of this folder: `python -m tests.data.make`. Fixed times, no content, no persons.
 
 They match `streams/examples/policy.yaml`; the opt-outs and the notices that the OPT faults run into stand in `optouts/` and
-`notices/`.
+`notices/`, the verdicts of the state agents in `verdicts/`.
 """
 
 import sys
@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 
 from hegui.rules.events import GenerationEvent, IngestEvent
+from hegui.rules.evidence import reference
+from hegui.rules.fact_tables import CondemnedSource
 from hegui.streams import simulation
 from hegui.streams.simulation import FAULTS, SOUND, Kind
 
@@ -50,6 +52,10 @@ def files() -> dict[str, bytes]:
         "ingest.jsonl": lines(IngestEvent, INGEST_EVENTS),
         "optouts/optouts.jsonl": map(msgspec.json.encode, simulation.opt_outs(START_MS)),
         "notices/notices.jsonl": map(msgspec.json.encode, simulation.notices(START_MS)),
+        "verdicts/sources.jsonl": [
+            msgspec.json.encode(CondemnedSource("default", reference("closed-mirror"), START_MS))
+        ],
+        "verdicts/suspensions.jsonl": map(msgspec.json.encode, simulation.suspensions(START_MS)),
     }
     return {name: b"\n".join(content) + b"\n" for name, content in made.items()}
 

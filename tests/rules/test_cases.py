@@ -127,7 +127,7 @@ def test_ids_are_unique_and_in_order() -> None:
 def test_the_base_events_pass_or_lie_outside_every_rule(event: object) -> None:
     engine = Engine([rule for rule in RULES if rule.on is type(event)], case_snapshot(passes("base")))
     outcomes = {result.outcome for result in judged(engine, event).values()}
-    assert outcomes == {Outcome.PASS, Outcome.NOT_APPLICABLE}
+    assert outcomes and outcomes <= {Outcome.PASS, Outcome.NOT_APPLICABLE}
 
 
 def test_the_base_time_is_one_instant_in_both_spellings() -> None:

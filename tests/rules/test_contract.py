@@ -6,11 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from hegui.rules import events, fact_tables, generation, ingestion, policy, registry, violations, waivers
+from hegui.rules import case_events, events, fact_tables, generation, ingestion, policy, registry, violations, waivers
 from hegui.rules.documentation import field_docs
 from hegui.rules.events import ENVELOPES, STREAMS, Envelope, GenerationEnvelope, IngestEvent, is_person_key
 from hegui.rules.exports import ExportLedger
 from hegui.rules.guards import GUARDS
+from hegui.rules.ledgers import abuse, corpora, coverage, deadlines, form, labels, sessions, sources
+from hegui.rules.ledgers.form import Judged
 
 PERSON = "k1:" + "ab" * 32
 DECODER = msgspec.json.Decoder(Envelope)
@@ -93,9 +95,13 @@ def test_a_keyed_hash_of_a_person_is_taken() -> None:
     assert DECODER.decode(wire({"user_key": PERSON})).data.user_key == PERSON
 
 
+LEDGER_MODULES = (abuse, corpora, coverage, deadlines, form, labels, sessions, sources)
+LEDGERS = {ExportLedger} | {on for on in GUARDS if issubclass(on, Judged)}
+
+
 def test_every_event_type_has_envelope_stream_and_guards() -> None:
     data = {msgspec.structs.fields(envelope)[-1].type for envelope in ENVELOPES.values()}
-    assert data == set(STREAMS) == set(GUARDS) - {ExportLedger}
+    assert data == set(STREAMS) == set(GUARDS) - LEDGERS
     for name, envelope in ENVELOPES.items():
         assert envelope.__struct_config__.tag == name
 
@@ -104,7 +110,18 @@ def test_every_event_type_has_envelope_stream_and_guards() -> None:
     "struct",
     [
         struct
-        for module in (ingestion, generation, events, fact_tables, registry, policy, waivers, violations)
+        for module in (
+            ingestion,
+            generation,
+            case_events,
+            *LEDGER_MODULES,
+            events,
+            fact_tables,
+            registry,
+            policy,
+            waivers,
+            violations,
+        )
         for struct in vars(module).values()
         if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and struct.__module__ == module.__name__
     ],

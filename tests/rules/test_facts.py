@@ -213,15 +213,21 @@ def test_filings_of_the_topic_count_beside_those_of_the_policy() -> None:
 def test_filings_of_the_policy_are_enough_where_no_topic_is_declared(
     policy: Policy, status: FactStatus, expected: str
 ) -> None:
-    others = dict.fromkeys(("optouts", "notices", "waivers"), "undeclared")
+    others = dict.fromkeys(("optouts", "notices", "waivers", "sources", "suspensions"), "undeclared")
     assert Snapshot(policy, None, FactTable(status)).status() == {**others, "filings": expected}
 
 
 def test_every_table_tells_its_own_status() -> None:
-    tables = [FactTable(status) for status in (FactStatus.READY, FactStatus.LOADING, FactStatus.READY)]
-    snapshot = Snapshot(Policy(version="v"), tables[0], None, tables[1], tables[2])
-    expected = {"optouts": "ready", "filings": "undeclared", "notices": "loading", "waivers": "ready"}
-    assert snapshot.status() == expected
+    expected = {
+        "optouts": "ready",
+        "filings": "undeclared",
+        "notices": "loading",
+        "waivers": "ready",
+        "sources": "loading",
+        "suspensions": "ready",
+    }
+    tables = [FactTable(FactStatus(status)) for status in expected.values()]
+    assert Snapshot(Policy(version="v"), *tables).status() == expected
 
 
 def test_positions_name_only_the_tables_that_were_read() -> None:
@@ -232,11 +238,12 @@ def test_positions_name_only_the_tables_that_were_read() -> None:
 
 
 def test_positions_of_every_table_stand_under_its_name() -> None:
-    tables = [loaded(()) for _ in range(4)]
+    names = ("optouts", "filings", "notices", "waivers", "sources", "suspensions")
+    tables = [loaded(()) for _ in names]
     for number, table in enumerate(tables):
         table.positions = {0: number}
     found = Snapshot(BASE_POLICY, *tables).positions()
-    assert found == {name: {"0": n} for n, name in enumerate(("optouts", "filings", "notices", "waivers"))}
+    assert found == {name: {"0": n} for n, name in enumerate(names)}
 
 
 HOUR_MS = 3_600_000

@@ -27,6 +27,7 @@ RULES = tuple(rule for rule in BOOK if rule.on in STREAMS)
 """The rules that judge events."""
 OPTOUTS = simulation.opt_outs(START_MS)
 NOTICES = simulation.notices(START_MS)
+SUSPENSIONS = simulation.suspensions(START_MS)
 KINDS = {
     **SOUND,
     **FAULTS,
@@ -40,7 +41,7 @@ ALSO = {"AUT004": {"AUT001"}, "LOC004": {"TRN013"}, "OPT008": {"OPT002"}}
 """Rule to others that cannot but fail with it: a missing seed is a gap in the record too, important data is refused wherever it lies, a reservation
 wherever it is used."""
 NEEDS_NOTICES = {rule.id for rule in RULES if "notices" in rule.needs}
-NEEDS_FACTS = NEEDS_NOTICES | {rule.id for rule in RULES if "optouts" in rule.needs}
+NEEDS_FACTS = {rule.id for rule in RULES if set(rule.needs) - {"filings"}}
 """Rules that stay undecided while nobody connects their facts. Filings stand in the policy."""
 TOPIC = "events"
 ENVIRONMENT = {"HEGUI_KAFKA__BOOTSTRAP_SERVERS": "localhost:9092"}
@@ -63,7 +64,13 @@ def with_input(found: Settings) -> Settings:
 
 
 def snapshot(optouts: FactTable | None = None) -> Snapshot:
-    return Snapshot(POLICY, optouts if optouts is not None else loaded(OPTOUTS), notices=loaded(NOTICES))
+    return Snapshot(
+        POLICY,
+        optouts if optouts is not None else loaded(OPTOUTS),
+        notices=loaded(NOTICES),
+        sources=loaded(()),
+        suspensions=loaded(SUSPENSIONS),
+    )
 
 
 def engine(optouts: FactTable | None = None, rules: Sequence[Rule] = RULES) -> Engine:

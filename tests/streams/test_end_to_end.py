@@ -42,6 +42,7 @@ class World:
         self.observations = defaultdict(list)
         self.violations = []
         self.findings = []
+        self.facts = []
         self.tables = defaultdict(dict)
         self.state_committed = defaultdict(int)
         self.timing = timing
@@ -103,13 +104,20 @@ class World:
             return
         observation = msgspec.json.decode(self.observations[partition][at], type=Observation)
         step = self.keeper.step(partition, at, START_MS + at, observation)
-        todo = [("finding", finding) for finding in step.findings] + [("write", write) for write in step.writes.items()]
+        todo = [("finding", finding) for finding in step.findings] + [("fact", fact) for fact in step.facts]
+        todo += [("write", write) for write in step.writes.items()]
         done = todo if survives is None else todo[: round(survives * len(todo))]
         for kind, what in done:
             if kind == "finding":
                 self.findings.append(msgspec.json.decode(what[1]))
+            elif kind == "fact":
+                self.facts.append(what)
             else:
-                self.tables[partition][what[0]] = what[1]
+                key, value = what
+                if value is None:
+                    self.tables[partition].pop(key, None)
+                else:
+                    self.tables[partition][key] = value
         if survives is not None:
             self.start_keeper()
             return

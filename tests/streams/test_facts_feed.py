@@ -15,7 +15,7 @@ from tests.streams.fakes import FakeClock, FakeConsumer, FakePartition, FakeReco
 REFUSAL = OptOut("domain", "refused.example", "deny", 1000)
 VALUE = msgspec.json.encode(REFUSAL)
 NO_FILINGS = {"TOPICS__FILINGS": ""}
-NO_OTHERS = {"TOPICS__NOTICES": "", "TOPICS__WAIVERS": ""}
+NO_OTHERS = {f"TOPICS__{name}": "" for name in ("NOTICES", "WAIVERS", "SOURCES", "SUSPENSIONS")}
 OPTOUTS = TopicPartition("compliance.optouts.v1", 0)
 MORE_OPTOUTS = TopicPartition("compliance.optouts.v1", 1)
 FILINGS = TopicPartition("compliance.filings.v1", 0)

@@ -8,6 +8,7 @@ import pytest
 
 from hegui.rules.documentation import field_docs
 from hegui.rules.events import GenerationEvent
+from hegui.rules.fact_tables import CondemnedSource
 from hegui.rules.facts import Filing
 from hegui.rules.issues import Issue
 from hegui.rules.observations import Mark
@@ -15,7 +16,18 @@ from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.dead_letters import DeadLetter
 from hegui.streams.schema import CONTENT, _reachable, asyncapi, json_schemas
 from hegui.streams.topics import topics
-from tests.streams.example import DATA, KINDS, NOTICES, OPTOUTS, POLICY, TOPIC, evaluator, records, settings
+from tests.streams.example import (
+    DATA,
+    KINDS,
+    NOTICES,
+    OPTOUTS,
+    POLICY,
+    SUSPENSIONS,
+    TOPIC,
+    evaluator,
+    records,
+    settings,
+)
 from tests.streams.fakes import FakeRecord
 
 SCHEMAS = json_schemas()
@@ -41,6 +53,8 @@ def written():
     yield from (("optout", msgspec.json.encode(record)) for record in OPTOUTS)
     yield from (("notice", msgspec.json.encode(record)) for record in NOTICES)
     yield from (("waiver", msgspec.json.encode(record)) for record in POLICY.waivers)
+    yield "source", msgspec.json.encode(CondemnedSource("default", "sha256:" + "0" * 32, 1, 2))
+    yield from (("suspension", msgspec.json.encode(record)) for record in SUSPENSIONS)
     for name in ("generation.jsonl", "ingest.jsonl"):
         yield from (("event", line) for line in (DATA / name).read_bytes().splitlines())
 
@@ -81,6 +95,8 @@ def test_every_record_that_is_written_fits_its_schema():
         ("filing", {"model": 5}),
         ("notice", {"scheme": "user"}),
         ("notice", {"received_at_ms": -1}),
+        ("source", {"condemned_at_ms": None}),
+        ("suspension", {"to_ms": -1}),
         ("waiver", {"scope": None}),
         ("waiver", {"reason": "short"}),
         ("waiver", {"surprise": 1}),

@@ -12,11 +12,12 @@ from tests.streams.example import DATA, EXAMPLES, NEEDS_NOTICES, NOT_IN_DATA, RU
 SOUND = simulation.encode(envelope("image")) + b"\n"
 FAULTY = simulation.encode(envelope("LBL001", 1)) + b"\n"
 GENERATION, INGEST = DATA / "generation.jsonl", DATA / "ingest.jsonl"
+VERDICTS = ["--sources", DATA / "verdicts" / "sources.jsonl", "--suspensions", DATA / "verdicts" / "suspensions.jsonl"]
 OPTOUTS, NOTICES = DATA / "optouts" / "optouts.jsonl", DATA / "notices" / "notices.jsonl"
 
 
 def test_the_example_data_shows_every_rule_failing(hegui):
-    ran = hegui("check", GENERATION, INGEST, "--optouts", OPTOUTS, "--notices", NOTICES, "--format", "json")
+    ran = hegui("check", GENERATION, INGEST, "--optouts", OPTOUTS, "--notices", NOTICES, *VERDICTS, "--format", "json")
     assert ran.code == 1
     lines = [json.loads(line) for line in ran.out.splitlines()]
     assert len(lines) == 220
@@ -141,7 +142,7 @@ def test_coverage_tells_what_is_missing(hegui):
 
 
 def test_coverage_with_all_facts_leaves_open_only_what_the_events_lack(hegui):
-    facts = ["--optouts", OPTOUTS, "--notices", NOTICES]
+    facts = ["--optouts", OPTOUTS, "--notices", NOTICES, *VERDICTS]
     found = json.loads(hegui("coverage", "--from", INGEST, *facts, "--format", "json").out)
     assert {rule: counts["missing"] for rule, counts in found["rules"].items() if counts["missing"]} == {}
 

@@ -1,0 +1,141 @@
+"""Deadlines: what must be done within a time after a notice, a complaint or an incident. Interim Measures arts. 14, 15.
+
+A case is told by one event and its revisions; the highest revision counts. The clock is the event time that every source has
+reached, so that a deadline passes although nothing arrives, and a replay lets it pass at the same place.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import msgspec
+
+from hegui.rules.blocks import Place
+from hegui.rules.ledgers.form import Entry, Judged, Judgement, State
+from hegui.rules.policy import Policy
+
+CaseKind = Literal["notice", "complaint", "incident"]
+
+KEPT_MS = 190 * 86_400_000
+"""How long a case that was dealt with is kept, so that an event read again does not open it anew: as long as results are kept."""
+
+SHOWN_MS = 3_600_000
+"""How long a case that was dealt with too late still counts as open: long enough to be seen."""
+
+
+class CaseUpdate(Entry, frozen=True, tag="case"):
+    """What an event says of a case."""
+
+    service: str
+    """The service."""
+    kind: CaseKind
+    """What it is."""
+    case: str
+    """Stands for the case's identity."""
+    revision: int
+    """The event's revision: the highest counts."""
+    opened_ms: int
+    """When the clock began, epoch milliseconds."""
+    done_ms: int | None = None
+    """When it was dealt with."""
+
+    @property
+    def place(self) -> str:
+        """The service."""
+        return f"{self.tenant}|{self.service}"
+
+    @property
+    def name(self) -> str:
+        """The case."""
+        return self.case
+
+    def merged(self, later: Self) -> Self:
+        """Return the one that counts."""
+        return max(self, later, key=_rank)
+
+    def begin(self) -> CaseState:
+        """Return the state before any event."""
+        return CaseState(
+            tenant=self.tenant,
+            service=self.service,
+            kind=self.kind,
+            case=self.case,
+            revision=-1,
+            opened_ms=self.opened_ms,
+        )
+
+
+def _rank(one: CaseUpdate | CaseState) -> tuple[int, int, int]:
+    # Two contents under one identity and revision: the one dealt with later or not at all, whatever their order.
+    return (one.revision, 2**53 if one.done_ms is None else one.done_ms, -one.opened_ms)
+
+
+class Deadline(Judged, frozen=True):
+    """What the rules see of a case."""
+
+    kind: CaseKind
+    """What it is."""
+    opened_ms: int
+    """When the clock began, epoch milliseconds."""
+    done_ms: int | None = None
+    """When it was dealt with; None: not yet."""
+
+
+def overdue(opened_ms: int, done_ms: int | None, hours: int, at_ms: int) -> bool:
+    """Tell whether a case was not dealt with within so many hours; one that was, but late, counts for `SHOWN_MS` more."""
+    due_ms = opened_ms + hours * 3_600_000
+    if done_ms is None:
+        return at_ms > due_ms
+    return done_ms > due_ms and at_ms <= done_ms + SHOWN_MS
+
+
+class CaseState(State[CaseUpdate], frozen=True, tag="case"):
+    """What is kept of one case."""
+
+    service: str
+    """The service, as in the policy, else `other`."""
+    kind: CaseKind
+    """What it is."""
+    case: str
+    """Stands for the case's identity."""
+    revision: int
+    """The revision that counts; -1: none yet."""
+    opened_ms: int
+    """When the clock began, epoch milliseconds."""
+    done_ms: int | None = None
+    """When it was dealt with."""
+
+    @property
+    def subject(self) -> str:
+        """The service."""
+        return self.service
+
+    def step(self, place: Place, entry: CaseUpdate) -> CaseState:
+        """Take a revision that is higher."""
+        del place
+        if _rank(entry) <= _rank(self):
+            return self
+        return msgspec.structs.replace(self, revision=entry.revision, opened_ms=entry.opened_ms, done_ms=entry.done_ms)
+
+    def judgement(self, watermark_ms: int, policy: Policy) -> Judgement:
+        """Return the case as of the event time that every source has reached."""
+        del policy
+        return Judgement(
+            Deadline(self.tenant, self.service, self.kind, self.opened_ms, self.done_ms),
+            max(watermark_ms, self.opened_ms),
+        )
+
+    def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
+        """Return when the deadline passes, or when a case that was dealt with late is shown no longer."""
+        hours = policy.hours_for(self.kind, self.tenant, self.service)
+        moments = []
+        if hours is not None:
+            moments.append(self.opened_ms + hours * 3_600_000 + 1)
+        if self.done_ms is not None:
+            moments.append(self.done_ms + SHOWN_MS + 1)
+        return min((at_ms for at_ms in moments if at_ms > watermark_ms), default=None)
+
+    def over_ms(self, policy: Policy) -> int | None:
+        """Return when a case that was dealt with may be forgotten."""
+        del policy
+        return None if self.done_ms is None else self.done_ms + KEPT_MS

@@ -1,0 +1,202 @@
+"""What the evaluator tells the ledgers of an event. Pure.
+
+`recorders` picks, once for every plan, what must be asked of its events at all; most generation events are asked nothing.
+Records of a corpus are counted by cells (`Ingested`), since every one of them counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hegui.rules.case_events import ComplaintEvent, IncidentEvent, NoticeEvent
+from hegui.rules.events import Envelope, GenerationEvent, IngestEvent, ReleaseEvent
+from hegui.rules.evidence import reference
+from hegui.rules.facts import Facts
+from hegui.rules.labelling.annex_e import labels
+from hegui.rules.ledgers.abuse import AbusiveInput, AbusiveInputs
+from hegui.rules.ledgers.corpora import CorpusSum
+from hegui.rules.ledgers.deadlines import CaseKind, CaseUpdate
+from hegui.rules.ledgers.form import Entry, reference_of
+from hegui.rules.ledgers.labels import ContentLabelUse, ProduceIdUse
+from hegui.rules.ledgers.sessions import SessionUse
+from hegui.rules.ledgers.sources import SourceSum
+from hegui.rules.registry import OTHER, Service
+
+Recorder = Callable[[Envelope, Facts, int], tuple[Entry, ...]]
+"""From an event, the facts as of it and the event time that it counts with, to what it adds to ledgers."""
+
+
+def recorders(on: type, service: Service | None, values: Mapping[str, object]) -> tuple[Recorder, ...]:
+    """Return what must be asked of events of a type, a service and guard values."""
+    if on is not GenerationEvent:
+        return _OF_TYPE.get(on, ())
+    found: list[Recorder] = []
+    if service is not None and service.companion:
+        found.append(session_use)
+    if service is not None and service.label_index:
+        found.append(label_use)
+    if values.get("moderation.input_blocked"):
+        found.append(abusive_input)
+    return tuple(found)
+
+
+def _names(facts: Facts) -> tuple[str, str]:
+    return facts.tenant, facts.service.name if facts.service is not None else OTHER
+
+
+def session_use(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
+    """Return what an output of a companion service adds to its session's clock."""
+    event: Any = envelope.data
+    tenant, service = _names(facts)
+    session = reference_of(service, event.session_id) if event.session_id else ""
+    shown = event.usage_reminder_shown
+    return (
+        SessionUse(
+            tenant=tenant,
+            service=service,
+            session=session,
+            stretches=((seen_ms, seen_ms),),
+            reminders=(seen_ms,) if shown else (),
+            told=shown is not None,
+        ),
+    )
+
+
+def abusive_input(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
+    """Return what an input that the service refused adds to the counter of its user; nothing when the user is not known."""
+    event: Any = envelope.data
+    if event.user_key is None:
+        return ()
+    tenant, service = _names(facts)
+    number = -1 if event.input_number is None else event.input_number
+    one = AbusiveInput(seen_ms, number, reference_of(envelope.source, envelope.id)[:16])
+    return (AbusiveInputs(tenant=tenant, service=service, user=event.user_key, inputs=(one,)),)
+
+
+def label_use(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
+    """Return what an output says of the number and the label of a content."""
+    event: Any = envelope.data
+    tenant, service = _names(facts)
+    found = labels(event.implicit_label)
+    if found is None or event.output_sha256 is None:
+        return ()
+    entries: list[Entry] = []
+    content = reference_of(event.output_sha256)
+    for label in found:
+        if label.producer and label.produce_id:
+            number = reference_of(label.producer, label.produce_id)
+            contents = ((content, seen_ms),)
+            entries.append(ProduceIdUse(tenant=tenant, service=service, produce_id=number, contents=contents))
+    if found:
+        entries.append(ContentLabelUse(tenant=tenant, content=content, labelled_ms=seen_ms))
+    received = event.propagation.received_sha256 if event.propagation is not None else None
+    if not found and received is not None:
+        lost = ((service, seen_ms),)
+        entries.append(ContentLabelUse(tenant=tenant, content=reference_of(received), lost=lost))
+    return tuple(entries)
+
+
+def release(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
+    """Return the release of a dataset version."""
+    event: Any = envelope.data
+    tenant, service = _names(facts)
+    dataset = reference_of(event.dataset, event.dataset_version)
+    return (CorpusSum(tenant=tenant, service=service, dataset=dataset, last_ms=seen_ms, released_at_ms=seen_ms),)
+
+
+_MOMENTS: dict[type, tuple[CaseKind, str, str]] = {
+    NoticeEvent: ("notice", "received_at_ms", "handled_at_ms"),
+    ComplaintEvent: ("complaint", "received_at_ms", "answered_at_ms"),
+    IncidentEvent: ("incident", "discovered_at_ms", "reported_at_ms"),
+}
+"""Event of a case to its kind and to the fields that say when its clock began, and when it was dealt with."""
+
+
+def case_update(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
+    """Return what an event says of a case. A moment ahead of the event is not believed: the clock begins with the event then."""
+    event: Any = envelope.data
+    kind, opened, done = _MOMENTS[type(event)]
+    tenant, service = _names(facts)
+    opened_ms, done_ms = getattr(event, opened), getattr(event, done)
+    if kind == "incident" and not event.report_reference:
+        done_ms = None
+    return (
+        CaseUpdate(
+            tenant=tenant,
+            service=service,
+            kind=kind,
+            case=reference_of(kind, envelope.source, envelope.id),
+            revision=envelope.revision,
+            opened_ms=seen_ms if opened_ms is None else min(opened_ms, seen_ms),
+            done_ms=None if done_ms is None else min(done_ms, seen_ms),
+        ),
+    )
+
+
+_OF_TYPE: dict[type, tuple[Recorder, ...]] = {
+    ReleaseEvent: (release,),
+    NoticeEvent: (case_update,),
+    ComplaintEvent: (case_update,),
+    IncidentEvent: (case_update,),
+}
+
+
+class Ingested:
+    """Records of one pipeline, source and dataset version in one block: counted in place, since every record counts."""
+
+    __slots__ = ("changed", "counts", "illegal", "last_ms", "sampled")
+
+    def __init__(self) -> None:
+        self.counts = [0, 0, 0, 0, 0]
+        """As `ledgers.corpora.COUNTS`."""
+        self.sampled = 0
+        self.illegal = 0
+        self.last_ms = 0
+        self.changed = False
+
+    def add(self, event: IngestEvent, revision: int, seen_ms: int) -> None:
+        """Count a record. A revision is the same record once more: only what it adds of sampling counts."""
+        self.changed = True
+        self.last_ms = max(self.last_ms, seen_ms)
+        if not revision:
+            self.counts[0] += 1
+            check = event.content_check
+            if check is not None and check.illegal is not None:
+                self.sampled += 1
+                self.illegal += check.illegal
+        inspection = event.inspection
+        if inspection is not None:
+            for place, passed in ((1, inspection.human_passed), (3, inspection.technical_passed)):
+                if passed is not None:
+                    self.counts[place] += 1
+                    self.counts[place + 1] += passed
+
+
+IngestKey = tuple[str, str, str | None, str | None, str | None]
+"""Tenant, pipeline, source, dataset, version."""
+
+
+def ingest_key(event: IngestEvent, tenant: str, service: str) -> IngestKey:
+    """Return what records are counted by."""
+    return (tenant, service, event.source_id, event.dataset, event.dataset_version)
+
+
+def dataset_of(dataset: str | None, version: str | None) -> str:
+    """Return what stands for a dataset version; empty when one of the two is not named."""
+    return "" if dataset is None or version is None else reference_of(dataset, version)
+
+
+def assessment(event: IngestEvent, tenant: str, seen_ms: int) -> SourceSum | None:
+    """Return the assessment of a source before collection that a record reports, or None."""
+    found = event.assessment
+    if found is None or event.source_id is None or event.assessed_at_ms is None:
+        return None
+    return SourceSum(
+        tenant=tenant,
+        source=reference(event.source_id),
+        last_ms=seen_ms,
+        assessed_at_ms=event.assessed_at_ms,
+        assessed=found.sampled,
+        assessed_illegal=found.illegal,
+    )

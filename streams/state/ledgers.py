@@ -1,0 +1,316 @@
+"""The ledger keeper: the states of the ledgers in the partitions that this process owns, and what the rules say of them.
+
+It knows nothing of Faust, and of a ledger only its form (`rules.ledgers.form`). The table holds one entry for a state. A state
+is judged when an entry changes it, and when event time reaches a moment that it names; it is forgotten when it is over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+
+from hegui.rules.core import Outcome, Rule
+from hegui.rules.engine import Engine
+from hegui.rules.events import STREAMS
+from hegui.rules.exports import ExportLedger
+from hegui.rules.fact_tables import CondemnedSource, MadeFact
+from hegui.rules.facts import Snapshot
+from hegui.rules.ledgers.abuse import AbuseState
+from hegui.rules.ledgers.corpora import CorpusState
+from hegui.rules.ledgers.coverage import CoverageState
+from hegui.rules.ledgers.deadlines import CaseState
+from hegui.rules.ledgers.form import Entry, State, label_of
+from hegui.rules.ledgers.labels import ContentLabelState, ProduceIdState
+from hegui.rules.ledgers.sessions import SessionState
+from hegui.rules.ledgers.sources import SourceState
+from hegui.rules.observations import Observation
+from hegui.rules.policy import Policy
+from hegui.streams.errors import StateVersionError
+from hegui.streams.metrics import StateMetrics
+from hegui.streams.state.ledger_gauges import LedgerGauges
+
+log = structlog.get_logger()
+
+LEDGER = b"\x01l"
+"""Prefix of the table key of a state: then 2 bytes partition, 16 bytes hash of kind, place and name."""
+
+VERSION = 1
+"""Version of the states that this process writes; it reads older ones."""
+
+AnyState = (
+    SourceState
+    | CorpusState
+    | CoverageState
+    | SessionState
+    | CaseState
+    | AbuseState
+    | ProduceIdState
+    | ContentLabelState
+)
+
+IssueOf = tuple[str, str, str]
+"""Tenant, rule and subject of an issue."""
+
+_decode = msgspec.json.Decoder(AnyState).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Verdict(NamedTuple):
+    """What one rule says of all states of one issue."""
+
+    issue: IssueOf
+    outcome: Outcome
+    """Fail when it fails of one, else inconclusive when it is so of one, else pass."""
+    event_ms: int
+    """Event time as of which it was judged."""
+
+
+class LedgerStep(NamedTuple):
+    """What an observation leads to."""
+
+    writes: dict[bytes, bytes | None]
+    """Table key to value; None: forget it."""
+    verdicts: list[Verdict]
+    facts: list[MadeFact]
+    """Facts for the evaluators, to be sent before the writes are stored."""
+    judged_all: bool
+    """Whether every state was judged: issues of which no state says anything can close."""
+
+
+def ledger_place(partition: int, kind: type[Entry], place: str, name: str) -> bytes:
+    """Return the table key of the state of an entry's kind, place and name."""
+    told = f"{kind.__struct_config__.tag}\0{place}\0{name}".encode("utf-8", "surrogatepass")
+    return LEDGER + partition.to_bytes(2, "big") + hashlib.sha256(told).digest()[:16]
+
+
+class _Partition:
+    def __init__(self) -> None:
+        self.states: dict[bytes, State[Any]] = {}
+        self._wakes: list[tuple[int, bytes]] = []
+        """Heap of event times at which states must be looked at."""
+        self.said: dict[bytes, dict[IssueOf, Outcome]] = {}
+        """State to what rules said of it, but for passes."""
+        self.counts: dict[IssueOf, Counter[Outcome]] = {}
+        """Issue to how many states are what, but for passes."""
+        self.judge_all = True
+        self._next: dict[bytes, int] = {}
+
+    def wake(self, key: bytes, moments: list[int]) -> None:
+        """Note that a state must be looked at at the first of some moments."""
+        if not moments:
+            return
+        at_ms, known = min(moments), self._next.get(key)
+        # One entry a state: when it is woken too early, because its moment was put off, it is noted again.
+        if known is None or at_ms < known:
+            self._next[key] = at_ms
+            heapq.heappush(self._wakes, (at_ms, key))
+
+    def due(self, watermark_ms: int) -> Iterator[bytes]:
+        """Yield the states that must be looked at, and forget that."""
+        while self._wakes and self._wakes[0][0] <= watermark_ms:
+            at_ms, key = heapq.heappop(self._wakes)
+            if self._next.get(key) == at_ms:
+                del self._next[key]
+                yield key
+
+
+class LedgerKeeper:
+    """The states of the owned partitions. Not thread-safe."""
+
+    def __init__(self, metrics: StateMetrics) -> None:
+        self._gauges = LedgerGauges(metrics)
+        self._metrics = metrics
+        self._partitions: dict[int, _Partition] = {}
+        self._policy = Policy(version="none")
+        self._engine = Engine((), Snapshot(self._policy))
+        self._judging: frozenset[str] = frozenset()
+
+    def use(self, policy: Policy, rules: Iterable[Rule]) -> None:
+        """Take a policy and its rules; every state is judged again with the next observation."""
+        judged = [rule for rule in rules if rule.on not in STREAMS and rule.on is not ExportLedger]
+        self._policy, self._engine = policy, Engine(judged, Snapshot(policy))
+        self._judging = frozenset(rule.id for rule in judged)
+        for held in self._partitions.values():
+            held.judge_all = True
+
+    def unfounded(self, partition: int, issue: IssueOf) -> bool:
+        """Tell whether an issue is one of a ledger's, and no state of the partition says anything against it any more.
+
+        A crash between two writes can leave such an issue open: its state is forgotten, and the issue was not closed yet.
+        """
+        return issue[1] in self._judging and issue not in self._partitions[partition].counts
+
+    def states(self) -> Iterator[State[Any]]:
+        """Iterate over all states."""
+        for held in self._partitions.values():
+            yield from held.states.values()
+
+    def load(self, table: Mapping[bytes, bytes], owned: Iterable[int]) -> None:
+        """Take over the owned partitions from a recovered table.
+
+        Raises:
+            StateVersionError: a state was written by a newer version, which this one must not change.
+        """
+        self._partitions = {partition: _Partition() for partition in owned}
+        self._gauges.clear()
+        for key, value in table.items():
+            if key.startswith(LEDGER) and (held := self._partitions.get(int.from_bytes(key[2:4], "big"))) is not None:
+                held.states[key] = state = read_state(value)
+                self._gauges.replace(key, None, state)
+
+    def release(self, partition: int) -> None:
+        """Give up a partition: its part of the gauges vanishes, so that sums over processes never count twice."""
+        self.hide(partition)
+        self._partitions.pop(partition, None)
+
+    def hide(self, partition: int) -> None:
+        """Take a partition out of the gauges; `load` brings back those that stay."""
+        held = self._partitions.get(partition)
+        if held is None:
+            return
+        for key, state in held.states.items():
+            self._gauges.replace(key, state, None)
+        for issue, counts in held.counts.items():
+            self._gauges.outcomes(issue, counts, Counter())
+        held.counts.clear()
+        held.said.clear()
+
+    def step(self, partition: int, observation: Observation, watermark_ms: int) -> LedgerStep:
+        """Count the entries of an observation, and let time pass.
+
+        Args:
+            partition: partition of the observations topic.
+            observation: the record.
+            watermark_ms: event time that all known sources have reached.
+        """
+        held = self._partitions[partition]
+        done = LedgerStep({}, [], [], held.judge_all)
+        changed: dict[bytes, State[Any] | None] = {}
+        """State to what it was before."""
+        entries: tuple[Any, ...] = observation.entries
+        for entry in entries:
+            key = ledger_place(partition, type(entry), entry.place, entry.name)
+            before = held.states.get(key)
+            after: State[Any] = (before if before is not None else entry.begin()).step(observation, entry)
+            if after is before:
+                continue
+            if before is None:
+                over_ms = after.over_ms(self._policy)
+                if over_ms is not None and over_ms <= watermark_ms:
+                    # Nothing is known of it any more: to judge it now would be to judge it without what else there was.
+                    self._metrics.late_entries.labels(str(entry.__struct_config__.tag)).inc()
+                    continue
+            changed.setdefault(key, before)
+            held.states[key] = after
+        due = dict.fromkeys(changed)
+        due.update(dict.fromkeys(held.due(watermark_ms)))
+        if held.judge_all:
+            held.judge_all = False
+            due.update(dict.fromkeys(held.states))
+        touched: dict[IssueOf, int] = {}
+        for key in due:
+            state = held.states.get(key)
+            if state is not None:
+                self._look_at(held, key, state, changed, watermark_ms, touched, done)
+        for issue, event_ms in touched.items():
+            counts = held.counts.get(issue, Counter[Outcome]())
+            outcome = next((found for found in _WORST if counts[found]), Outcome.PASS)
+            done.verdicts.append(Verdict(issue, outcome, event_ms))
+        return done
+
+    def _look_at(
+        self,
+        held: _Partition,
+        key: bytes,
+        state: State[Any],
+        changed: Mapping[bytes, State[Any] | None],
+        watermark_ms: int,
+        touched: dict[IssueOf, int],
+        done: LedgerStep,
+    ) -> None:
+        """Judge a state, draw the conclusion, store it or forget it, and note when to look at it again."""
+        before = changed.get(key, state)
+        judgement = state.judgement(watermark_ms, self._policy)
+        outcomes = {} if judgement is None else self._outcomes(judgement.ledger, judgement.at_ms)
+        at_ms = watermark_ms if judgement is None else judgement.at_ms
+        conclusion = state.conclude(outcomes, at_ms, self._policy)
+        done.facts.extend(conclusion.facts)
+        after: State[Any] | None = conclusion.state
+        over_ms = conclusion.state.over_ms(self._policy)
+        if over_ms is not None and over_ms <= watermark_ms:
+            after = None
+            outcomes = {}
+        issues = {
+            (state.tenant, rule, state.subject): outcome
+            for rule, outcome in outcomes.items()
+            if outcome not in _NOTHING
+        }
+        passed = {(state.tenant, rule, state.subject) for rule, outcome in outcomes.items() if outcome is Outcome.PASS}
+        for issue in {*self._say(held, key, issues), *passed}:
+            touched[issue] = max(at_ms, touched.get(issue, 0))
+        if after is None:
+            del held.states[key]
+            done.writes[key] = None
+        else:
+            held.states[key] = after
+            if after is not before:
+                done.writes[key] = _encode(after)
+            held.wake(key, [ms for ms in (after.wake_ms(watermark_ms, self._policy), over_ms) if ms is not None])
+        self._gauges.replace(key, before, after)
+
+    def _say(self, held: _Partition, key: bytes, now: dict[IssueOf, Outcome]) -> set[IssueOf]:
+        """Note what the rules say of a state; return the issues that this concerns."""
+        before = held.said.pop(key, {})
+        if now:
+            held.said[key] = now
+        for issue in before.keys() | now.keys():
+            counts = held.counts.setdefault(issue, Counter())
+            old = Counter(counts)
+            if issue in before:
+                counts[before[issue]] -= 1
+            if issue in now:
+                counts[now[issue]] += 1
+            self._gauges.outcomes(issue, old, counts)
+            if not +counts:
+                del held.counts[issue]
+        return {*before, *now}
+
+    def _outcomes(self, ledger: Any, at_ms: int) -> dict[str, Outcome]:
+        engine = self._engine
+        plan, deviations = engine.evaluate(engine.group(ledger.tenant, ledger.service), ledger, at_ms)
+        for rule, result in deviations or ():
+            if result.outcome is Outcome.ERROR:
+                log.error("rule_raised", rule=rule.id, service=label_of(ledger.service))
+        return {rule: result.outcome for rule, result in plan.outcomes(deviations or ()).items()}
+
+
+def read_state(value: bytes) -> State[Any]:
+    """Return the state of a table entry.
+
+    Raises:
+        StateVersionError: it was written by a newer version.
+    """
+    state: State[Any] = _decode(value)
+    if state.version > VERSION:
+        raise StateVersionError(f"the state of a ledger has version {state.version}; run a newer hegui")
+    return state
+
+
+MADE_FACTS = ("sources", "suspensions")
+"""Fact tables that the state agents fill."""
+
+
+def fact_name(fact: MadeFact) -> str:
+    """Return the fact table that a record belongs to."""
+    return "sources" if isinstance(fact, CondemnedSource) else "suspensions"
+
+
+_NOTHING = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})
+_WORST = (Outcome.FAIL, Outcome.ERROR, Outcome.INCONCLUSIVE, Outcome.WAIVED)
+"""Outcomes, the worst first."""

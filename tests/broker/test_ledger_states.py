@@ -1,0 +1,198 @@
+"""Ledgers, deadlines and windows on a real Kafka: whatever happens to the processes, they equal the reference."""
+
+import asyncio
+import os
+import random
+from itertools import islice
+
+import msgspec
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from hegui.rules.case_events import ComplaintEvent
+from hegui.rules.events import SourceAssessment
+from hegui.streams.simulation import SOUND, envelope
+from hegui.streams.state.app import state_group
+from hegui.streams.topics import changelog_name
+from tests.broker.harness import Deployment, deployment
+from tests.broker.ledger_states import events, ledger_state_faults, stored
+from tests.broker.processes import dice, now_ms, until
+from tests.broker.reference import Reference
+
+pytestmark = pytest.mark.broker
+
+ROUNDS = int(os.environ.get("KILL_ROUNDS") or 2)
+HOUR_MS = 3_600_000
+
+
+def policy_with_index(made: Deployment) -> None:
+    """Let the policy index labels and judge small samples."""
+    text = made.policy_path.read_text("utf-8").replace("label_index: false", "label_index: true ")
+    assert "label_index: true" in text
+    made.policy_path.write_text(f"{text}\nsource_min_sample: 5\n", "utf-8")
+    made.reference = Reference(made.settings, made.optouts)
+
+
+async def settled(made: Deployment) -> list[str]:
+    await made.caught_up()
+    await made.issues_settled()
+    return await ledger_state_faults(made)
+
+
+@pytest.mark.timeout(120 + 60 * ROUNDS)
+@pytest.mark.parametrize("victims", [("evaluator",), ("state",), ("evaluator", "state")], ids="-".join)
+async def test_every_ledger_is_exact_after_kill_9_in_the_middle_of_an_update(kafka, victims):
+    chance: random.Random = dice()
+    async with deployment(kafka.bootstrap) as made:
+        policy_with_index(made)
+        daemons = [await made.daemon(role).start() for role in ("evaluator", "state")]
+        for number in range(ROUNDS):
+            told = islice(events(now_ms, seed=number, run=f"r{number}"), 1500)
+            flow = asyncio.create_task(made.send(told, seconds=2.0))
+            for daemon in daemons:
+                if daemon.role in victims:
+                    await asyncio.sleep(chance.uniform(0.1, 1.2))  # the random moment is what is tested
+                    daemon.kill()
+                    daemon.launch()
+            await flow
+            for daemon in daemons:
+                await daemon.ready()
+            assert await settled(made) == []
+        assert {state["ledger"] for state in (await stored(made)).values()} == {
+            "source",
+            "corpus",
+            "coverage",
+            "session",
+            "case",
+            "abuse",
+            "produce_id",
+            "content_label",
+        }
+
+
+async def test_ledgers_move_between_two_processes_and_show_once(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        policy_with_index(made)
+        await made.daemon("evaluator").start()
+        first = await made.daemon("state").start()
+        told = events(now_ms, seed=1)
+        await made.send(next(told) for _ in range(400))
+        assert await settled(made) == []
+        second = await made.daemon("state").start()
+        await made.send(next(told) for _ in range(400))
+        assert await settled(made) == []
+        count = len(await stored(made))
+
+        async def shown_once() -> bool:
+            shown = [await daemon.metric("compliance_ledger_states") for daemon in (first, second)]
+            return sum(filter(None, shown)) == count
+
+        await until(shown_once, "every state shown by one process")
+        first.kill()
+        await made.send(next(told) for _ in range(200))
+        assert await settled(made) == []
+
+
+async def test_a_deadline_passes_on_an_idle_topic_and_stands_after_a_restart(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        for role in ("evaluator", "state"):
+            await made.daemon(role).start()
+        at_ms = now_ms()
+        due_ms = at_ms + 4000
+        complaint = ComplaintEvent(service="chat-assistant", received_at_ms=due_ms - 72 * HOUR_MS)
+        await made.send([envelope(complaint, 1, at_ms, "case")])
+
+        async def findings() -> list[dict]:
+            found = [msgspec.json.decode(r.value) for r in await made.read(made.settings.topics.findings)]
+            return [f for f in found if f["compliance"]["control"] == "MOD010"]
+
+        async def told() -> bool:
+            return bool(await findings())
+
+        await until(told, "the deadline told of")
+        (first, *_) = await findings()
+        assert first["activity_name"] == "Create"
+        assert first["finding_info"]["first_seen_time"] > due_ms
+        assert now_ms() > due_ms
+        for daemon in made.daemons:
+            daemon.kill()
+            await daemon.start()
+        answered = msgspec.structs.replace(complaint, answered_at_ms=now_ms())
+        await made.send([msgspec.structs.replace(envelope(answered, 1, now_ms(), "case"), revision=1)])
+        assert await settled(made) == []
+        uids = {f["finding_info"]["uid"] for f in await findings()}
+        assert len(uids) == 1, "the same issue before and after the restart"
+
+
+async def test_a_condemned_source_fails_in_the_evaluator_within_seconds(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        for role in ("evaluator", "state"):
+            await made.daemon(role).start()
+        record = msgspec.structs.replace(SOUND["licensed"](1, 0), source_id="mirror-1")
+        bad = msgspec.structs.replace(record, assessment=SourceAssessment(sampled=1000, illegal=51))
+        await made.send([envelope(record, 0, now_ms(), "before"), envelope(bad, 1, now_ms(), "bad")])
+
+        async def verdict() -> bool:
+            return bool(await made.read(made.settings.topics.sources))
+
+        await until(verdict, "the verdict on its topic")
+
+        async def failing() -> set[str]:
+            return {
+                v.id
+                for versions in (await made.violations()).values()
+                for v in versions
+                if any(result.rule == "TRN017" and result.outcome == "fail" for result in v.results)
+            }
+
+        number = 2
+
+        async def refused() -> bool:
+            nonlocal number
+            await made.send([envelope(record, number, now_ms(), "after")])
+            number += 1
+            return any(name.startswith("after") for name in await failing())
+
+        await until(refused, "a later record of the source fails")
+        assert not {name for name in await failing() if name.startswith("before")}
+
+
+async def test_counts_of_another_deployment_on_the_same_topic_are_refused_and_told(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        await made.daemon("evaluator").start()
+        state = await made.daemon("state").start()
+        told = events(now_ms, seed=3)
+        await made.send(next(told) for _ in range(200))
+        assert await settled(made) == []
+        before = await stored(made)
+        (record, *_) = await made.read(made.settings.topics.observations)
+        foreign = msgspec.json.decode(record.value) | {"group": "somebody-else", "block": 10**6, "start": 0}
+        producer = await made.producer()
+        await producer.send_and_wait(made.settings.topics.observations, msgspec.json.encode(foreign), partition=0)
+
+        async def buried() -> bool:
+            return any(letter["reason"] == "foreign_group" for letter in await made.dead_letters())
+
+        await until(buried, "the foreign observation buried")
+        assert await state.metric("compliance_dead_letters_total") == 1
+        assert await stored(made) == before
+
+
+async def test_a_table_rebuilt_from_the_observations_is_the_same(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        policy_with_index(made)
+        await made.daemon("evaluator").start()
+        state = await made.daemon("state").start()
+        told = events(now_ms, seed=4)
+        await made.send(next(told) for _ in range(600))
+        assert await settled(made) == []
+        before = await stored(made)
+        assert await state.stop() == 0
+        # The table is lost: its changelog is made anew, and the group begins with the first observation.
+        admin = AdminClient({"bootstrap.servers": made.bootstrap})
+        group = state_group(made.settings)
+        await asyncio.to_thread(admin.delete_consumer_groups([group])[group].result, 30)
+        await made.recreate(changelog_name(made.settings))
+        await state.start()
+        await made.issues_settled()
+        assert await stored(made) == before

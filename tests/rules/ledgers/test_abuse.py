@@ -1,0 +1,94 @@
+"""The abuse counter: three in a row, five on one legal day; every suspension is told once."""
+
+from datetime import datetime
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hegui.rules.ledgers.abuse import DAY_MS, MAX_INPUTS, AbusiveInput, AbusiveInputs, suspensions
+from hegui.rules.policy import Policy
+from tests.rules.ledgers.telling import POLICY, At, told
+
+DAY_START_MS = round(datetime.fromisoformat("2026-11-25T00:00:00+08:00").timestamp() * 1000)
+HOUR_MS = 3_600_000
+
+
+def inputs(*given_: tuple[int, int]) -> tuple[AbusiveInput, ...]:
+    """Inputs by time (milliseconds of the day) and number."""
+    return tuple(AbusiveInput(DAY_START_MS + at, number, f"e{at}") for at, number in given_)
+
+
+def entry(*given_: tuple[int, int]) -> AbusiveInputs:
+    return AbusiveInputs(tenant="default", service="svc", user="k1:" + "0" * 64, inputs=inputs(*given_))
+
+
+@pytest.mark.parametrize(
+    ("told_of", "due"),
+    [
+        ([(1, 5), (2, 6)], []),
+        ([(1, 5), (2, 6), (3, 7)], [3]),
+        ([(1, 5), (2, 6), (3, 8)], []),
+        ([(1, 5), (2, 7), (3, 8), (4, 9)], [4]),
+        ([(n, -1) for n in range(1, 5)], []),
+        ([(n, -1) for n in range(1, 6)], [5]),
+        ([(n, 10 * n) for n in range(1, 6)], [5]),
+        ([(n, -1) for n in range(1, 11)], [5, 10]),
+        ([(1, -1), (2, 0), (3, 1)], []),
+        ([(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5)], [3, 6]),
+        ([(DAY_MS - 2, -1), (DAY_MS - 1, -1), (DAY_MS, -1), (DAY_MS + 1, -1), (DAY_MS + 2, -1)], []),
+        ([(DAY_MS - 1, 1), (DAY_MS, 2), (DAY_MS + 1, 3)], [DAY_MS + 1]),
+    ],
+    ids=[
+        "two",
+        "three in a row",
+        "another input between",
+        "two, and three in a row",
+        "four without numbers",
+        "five on one day",
+        "five on one day, not in a row",
+        "ten on one day",
+        "a number after none",
+        "six in a row",
+        "five over midnight in Shanghai",
+        "three in a row over midnight",
+    ],
+)
+def test_when_a_suspension_is_due(told_of: list[tuple[int, int]], due: list[int]) -> None:
+    assert [at_ms - DAY_START_MS for at_ms in suspensions(inputs(*told_of))] == due
+
+
+def test_every_suspension_is_told_once() -> None:
+    state = told(entry((1, 1), (2, 2), (3, 3)))
+    first = state.conclude({}, 0, POLICY)
+    (fact,) = first.facts
+    assert (fact.service, fact.from_ms, fact.to_ms) == ("svc", DAY_START_MS + 3, DAY_START_MS + 3 + 24 * HOUR_MS)
+    assert fact.interval() == (DAY_START_MS + 4, fact.to_ms), (
+        "the input that was one too many is not itself served too late"
+    )
+    assert first.state.conclude({}, 0, POLICY).facts == ()
+    assert first.state.step(At(), entry((1, 1), (2, 2))) is first.state
+
+
+def test_the_policy_says_how_long_it_lasts() -> None:
+    policy = Policy(version="v", suspension_hours=1)
+    (fact,) = told(entry((1, 1), (2, 2), (3, 3))).conclude({}, 0, policy).facts
+    assert fact.to_ms - fact.from_ms == HOUR_MS
+
+
+def test_the_order_in_which_inputs_are_told_does_not_matter() -> None:
+    parts = [entry((n, n)) for n in range(1, 5)]
+    assert len({told(*order) for order in permutations(parts)}) == 1
+
+
+def test_it_is_forgotten_when_neither_input_nor_suspension_can_matter() -> None:
+    assert told(entry((0, 1))).over_ms(POLICY) == DAY_START_MS + 2 * DAY_MS + 24 * HOUR_MS
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * DAY_MS), st.integers(-1, 50)), max_size=400))
+def test_no_more_inputs_are_kept_than_the_latest(given_: list[tuple[int, int]]) -> None:
+    if given_:
+        state = told(entry(*given_))
+        assert len(state.inputs) <= MAX_INPUTS
+        assert state.inputs[-1].at_ms == DAY_START_MS + max(at for at, _ in given_)

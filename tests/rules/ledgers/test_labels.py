@@ -1,0 +1,80 @@
+"""The label index: a number on two contents, and a label that was lost, in whichever order they are told."""
+
+from itertools import permutations
+
+from hegui.rules.core import Outcome
+from hegui.rules.ledgers.labels import DAY_MS, MAX_CONTENTS, SHOWN_MS, ContentLabelUse, ProduceIdUse
+from hegui.rules.policy import Policy
+from tests.rules.ledgers.telling import POLICY, At, outcomes, told
+
+NOW_MS = 1_780_000_000_000
+
+
+def number(content: str, at_ms: int = NOW_MS) -> ProduceIdUse:
+    return ProduceIdUse(tenant="default", service="svc", produce_id="n", contents=((content, at_ms),))
+
+
+def labelled(at_ms: int = NOW_MS) -> ContentLabelUse:
+    return ContentLabelUse(tenant="default", content="c", labelled_ms=at_ms)
+
+
+def lost(service: str = "svc", at_ms: int = NOW_MS) -> ContentLabelUse:
+    return ContentLabelUse(tenant="default", content="c", lost=((service, at_ms),))
+
+
+def test_one_content_many_times_is_one_content() -> None:
+    state = told(number("a"), number("a", NOW_MS + 9))
+    assert outcomes(state, NOW_MS) == {}
+    assert state.wake_ms(NOW_MS, POLICY) is None
+
+
+def test_a_second_content_fails_for_a_day() -> None:
+    state = told(number("a"), number("b", NOW_MS + 5))
+    assert outcomes(state, NOW_MS) == {"LBL029": Outcome.FAIL}
+    assert outcomes(state, NOW_MS + 5 + SHOWN_MS) == {"LBL029": Outcome.FAIL}
+    assert state.wake_ms(NOW_MS, POLICY) == NOW_MS + 5 + SHOWN_MS + 1
+    assert outcomes(state, NOW_MS + 5 + SHOWN_MS + 1) == {"LBL029": Outcome.PASS}
+    assert state.wake_ms(NOW_MS + 5 + SHOWN_MS + 1, POLICY) is None
+
+
+def test_the_order_does_not_matter_and_few_contents_are_kept() -> None:
+    parts = [number(content, NOW_MS + n) for n, content in enumerate("abcd")]
+    assert len({told(*order) for order in permutations(parts)}) == 1
+    assert len(told(*parts).contents) == MAX_CONTENTS
+    assert parts[0].merged(parts[1]).contents == (("a", NOW_MS), ("b", NOW_MS + 1))
+
+
+def test_a_label_that_was_lost_fails_in_whichever_order_it_is_told() -> None:
+    for order in permutations([labelled(), lost(at_ms=NOW_MS + 3), labelled(NOW_MS + 8)]):
+        state = told(*order)
+        assert outcomes(state, NOW_MS + 3) == {"LBL030": Outcome.FAIL}
+        assert state.subject == "svc"
+        assert state.wake_ms(NOW_MS, POLICY) == NOW_MS + 3 + SHOWN_MS + 1
+    assert outcomes(state, NOW_MS + 4 + SHOWN_MS) == {"LBL030": Outcome.PASS}
+    assert state.wake_ms(NOW_MS + 4 + SHOWN_MS, POLICY) is None
+
+
+def test_content_that_nobody_labelled_or_nobody_lost_is_no_fault() -> None:
+    for state in (told(labelled()), told(lost())):
+        assert outcomes(state, NOW_MS) == {}
+        assert state.wake_ms(0, POLICY) is None
+    assert told(labelled()).subject == ""
+
+
+def test_the_service_that_lost_it_last_is_named() -> None:
+    assert told(labelled(), lost("b", NOW_MS + 2), lost("a", NOW_MS + 1)).subject == "b"
+    assert labelled().merged(lost()).lost == lost().lost
+
+
+def test_what_is_known_already_changes_nothing() -> None:
+    state = told(labelled(), lost())
+    assert state.step(At(), lost(at_ms=NOW_MS - 5)) is state
+    other = told(number("a"))
+    assert other.step(At(), number("a", NOW_MS + 1)) is other
+
+
+def test_the_index_reaches_as_far_as_the_policy_says() -> None:
+    policy = Policy(version="v", label_index_days=7)
+    assert told(number("a"), number("b", NOW_MS + 5)).over_ms(policy) == NOW_MS + 5 + 7 * DAY_MS
+    assert told(labelled(), lost(at_ms=NOW_MS + 9)).over_ms(policy) == NOW_MS + 9 + 7 * DAY_MS
+    assert told(lost()).over_ms(policy) == told(labelled()).over_ms(policy) == NOW_MS + 7 * DAY_MS

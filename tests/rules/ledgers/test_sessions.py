@@ -1,0 +1,125 @@
+"""The session clock: two hours of use without a reminder, whatever the order in which outputs are told."""
+
+from itertools import pairwise, permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hegui.rules.core import Outcome
+from hegui.rules.ledgers.sessions import PAUSE_MS, TWO_HOURS_MS, SessionUse, joined
+from hegui.rules.policy import Policy
+from tests.rules.ledgers.telling import POLICY, At, outcomes, told
+
+START_MS = 1_795_000_000_000
+MINUTE_MS = 60_000
+RULE = "CMP002"
+
+
+def use(*minutes: float, reminders: tuple[float, ...] = (), told_of: bool = True, session: str = "s") -> SessionUse:
+    """Outputs at minutes of a session; those of `reminders` came with one."""
+    made = None
+    for minute in sorted({*minutes, *reminders}):
+        at_ms = START_MS + round(minute * MINUTE_MS)
+        one = SessionUse(
+            tenant="default",
+            service="companion-app",
+            session=session,
+            stretches=((at_ms, at_ms),),
+            reminders=(at_ms,) if minute in reminders else (),
+            told=told_of,
+        )
+        made = one if made is None else made.merged(one)
+    assert made is not None
+    return made
+
+
+def every(step: float, until: float) -> list[float]:
+    return [step * n for n in range(int(until / step) + 1)]
+
+
+def at(minute: float) -> int:
+    return START_MS + round(minute * MINUTE_MS)
+
+
+@pytest.mark.parametrize(
+    ("made", "outcome"),
+    [
+        (use(*every(1, 120)), Outcome.PASS),
+        (use(*every(1, 121)), Outcome.FAIL),
+        (use(*every(5, 125)), Outcome.FAIL),
+        (use(*every(1, 240), reminders=(120,)), Outcome.PASS),
+        (use(*every(1, 241), reminders=(120,)), Outcome.FAIL),
+        (use(*every(1, 350), reminders=(119, 239)), Outcome.PASS),
+        (use(*every(5, 115), 123, reminders=(123,)), Outcome.PASS),
+        (use(*every(1, 130), reminders=(125,)), Outcome.FAIL),
+        (use(*every(1, 100), *[111 + m for m in range(100)]), Outcome.PASS),
+        (use(*every(1, 100), *[110 + m for m in range(100)]), Outcome.FAIL),
+        (use(*every(1, 121), told_of=False), Outcome.INCONCLUSIVE),
+        (use(*every(1, 100), told_of=False), Outcome.PASS),
+        (use(5, session=""), Outcome.INCONCLUSIVE),
+    ],
+    ids=[
+        "exactly two hours",
+        "a minute over",
+        "outputs far apart",
+        "reminded at two hours",
+        "a minute over since the reminder",
+        "reminded twice",
+        "reminded with the first output after two hours",
+        "reminded five minutes too late",
+        "a pause that ends the use",
+        "a pause that does not",
+        "nobody says whether",
+        "nobody says whether, and it was short",
+        "session not named",
+    ],
+)
+def test_two_hours_of_use_need_a_reminder(made: SessionUse, outcome: Outcome) -> None:
+    assert outcomes(told(made), at(1000)) == {RULE: outcome}
+
+
+def test_time_counts_only_as_far_as_every_source_has_come() -> None:
+    state = told(use(*every(1, 130)))
+    assert outcomes(state, at(-1)) == {}
+    assert outcomes(state, at(120)) == {RULE: Outcome.PASS}
+    assert state.wake_ms(at(119), POLICY) == START_MS + TWO_HOURS_MS + 1
+    assert outcomes(state, START_MS + TWO_HOURS_MS + 1) == {RULE: Outcome.FAIL}
+    assert state.wake_ms(START_MS + TWO_HOURS_MS + 1, POLICY) is None
+
+
+def test_the_session_is_over_after_the_pause() -> None:
+    assert told(use(0, 5)).over_ms(POLICY) == at(15)
+    assert told(use(0, 5)).over_ms(Policy(version="v", session_pause_minutes=30)) == at(35)
+
+
+def test_a_reminder_that_is_told_late_mends_it() -> None:
+    state = told(use(*every(1, 130)))
+    assert outcomes(state, at(130)) == {RULE: Outcome.FAIL}
+    assert outcomes(state.step(At(), use(120, reminders=(120,))), at(130)) == {RULE: Outcome.PASS}
+
+
+def test_what_is_known_already_changes_nothing() -> None:
+    state = told(use(*every(1, 30), reminders=(7,)))
+    assert state.step(At(), use(0, 3, 17, reminders=(7,))) is state
+
+
+def test_whatever_the_order_the_state_is_the_same() -> None:
+    parts = [
+        use(*every(1, 40)),
+        use(*[40.5 + m for m in range(40)], reminders=(60.5,)),
+        use(*[81 + m for m in range(60)]),
+        use(300),
+    ]
+    states = {told(*order) for order in permutations(parts)}
+    assert len(states) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**5)), max_size=30))
+def test_joined_stretches_are_in_order_apart_and_cover_what_they_were_made_of(given_) -> None:
+    stretches = [(first, first + length) for first, length in given_]
+    made = joined(stretches, PAUSE_MS)
+    assert list(made) == sorted(made)
+    assert all(later[0] - earlier[1] > PAUSE_MS for earlier, later in pairwise(made))
+    assert all(any(first <= begun and ended <= last for first, last in made) for begun, ended in stretches)
+    assert joined(made, PAUSE_MS) == made

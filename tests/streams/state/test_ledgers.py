@@ -1,0 +1,466 @@
+"""The ledgers of the state agents: deadlines that pass although nothing arrives, verdicts, gauges, restarts, crashes at every moment."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
+
+from hegui.rules.blocks import totals
+from hegui.rules.core import Outcome
+from hegui.rules.engine import rule_set_hash
+from hegui.rules.evidence import reference
+from hegui.rules.issues import Timing
+from hegui.rules.ledgers.abuse import AbusiveInput, AbusiveInputs
+from hegui.rules.ledgers.corpora import CorpusSum
+from hegui.rules.ledgers.coverage import CoverageSum
+from hegui.rules.ledgers.deadlines import KEPT_MS, SHOWN_MS, CaseUpdate
+from hegui.rules.ledgers.sessions import TWO_HOURS_MS, SessionUse
+from hegui.rules.ledgers.sources import SourceSum
+from hegui.rules.observations import Observation
+from hegui.streams.errors import StateVersionError
+from hegui.streams.metrics import StateMetrics
+from hegui.streams.observations import partition_of
+from hegui.streams.state.app import Refused, read_observation
+from hegui.streams.state.contents import contents
+from hegui.streams.state.issues import IssueKeeper
+from hegui.streams.state.ledgers import LEDGER, ledger_place
+from tests.streams import example
+from tests.streams.example import BOOK, POLICY, engine, envelope
+from tests.streams.state.ledger_events import KINDS, folded
+from tests.streams.test_end_to_end import SOURCES, World, _small_blocks, play, steps  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.usefixtures("_small_blocks")
+PARTITIONS = 4
+NOW_MS = 1_795_140_000_000
+HOUR_MS = 3_600_000
+SOURCE = reference("mirror-1")
+
+
+class Ledgers:
+    """A keeper, its table, the facts it made, and a log of observations."""
+
+    def __init__(self, table=None, owned=range(PARTITIONS), policy=POLICY):
+        self.metrics = StateMetrics(CollectorRegistry())
+        self.keeper = IssueKeeper(PARTITIONS, Timing(quiet_ms=10**12, update_ms=0), self.metrics, version="0")
+        self.keeper.use(policy, BOOK, BOOK, rule_set_hash(BOOK))
+        self.table = {} if table is None else table
+        self.facts = []
+        self.offset = 0
+        self.keeper.load(self.table, owned)
+
+    def tell(self, *entries, watermark_ms=NOW_MS, block=None):
+        """Tell entries, each in its partition and in a block of its own; return the findings."""
+        return [f for entry in entries for f in self._step(entry.place, watermark_ms, (entry,), block)]
+
+    def _step(self, place, watermark_ms, entries=(), block=None):
+        return self.step(partition_of(place.encode(), PARTITIONS), watermark_ms, entries, block)
+
+    def step(self, partition, watermark_ms, entries=(), block=None):
+        self.offset += 1
+        at = self.offset if block is None else block
+        observation = Observation("events", 0, at, at * 8, at * 8 + 8, watermark_ms, (), (), entries)
+        step = self.keeper.step(partition, self.offset, NOW_MS + self.offset, observation)
+        for key, value in step.writes.items():
+            if value is None:
+                self.table.pop(key, None)
+            else:
+                self.table[key] = value
+        self.facts += step.facts
+        return [msgspec.json.decode(value) for _, value, _ in step.findings]
+
+    def tick(self, watermark_ms=NOW_MS):
+        return [f for partition in range(PARTITIONS) for f in self.step(partition, watermark_ms)]
+
+    def open(self):
+        return {(issue.rule, issue.service) for issue in self.keeper.open()}
+
+    def gauge(self, name, **labels):
+        return self.metrics.registry.get_sample_value(f"compliance_{name}", labels)
+
+    def states(self):
+        return sum(key.startswith(LEDGER) for key in self.table)
+
+
+def source(sampled=0, illegal=0, at_ms=NOW_MS, name=SOURCE, **assessed):
+    return SourceSum(tenant="default", source=name, last_ms=at_ms, sampled=sampled, illegal=illegal, **assessed)
+
+
+def complaint(case="c-1", opened_ms=NOW_MS, done_ms=None, revision=0, service="chat-assistant", kind="complaint"):
+    return CaseUpdate(
+        tenant="default",
+        service=service,
+        kind=kind,
+        case=case,
+        revision=revision,
+        opened_ms=opened_ms,
+        done_ms=done_ms,
+    )
+
+
+def use(first_ms, last_ms, session="s", reminders=(), told=True):
+    minutes = tuple((at, at) for at in range(first_ms, last_ms + 1, 120_000))
+    return SessionUse(
+        tenant="default",
+        service="companion-app",
+        session=session,
+        stretches=minutes,
+        reminders=reminders,
+        told=told,
+    )
+
+
+HOURS = next(service.complaint_answer_hours for service in POLICY.services if service.name == "chat-assistant")
+
+
+# -- deadlines
+
+
+def test_a_deadline_passes_although_nothing_arrives_and_not_a_millisecond_before():
+    ledgers = Ledgers()
+    due_ms = NOW_MS + HOURS * HOUR_MS
+    ledgers.tell(complaint())
+    assert ledgers.tick(due_ms) == []
+    (finding,) = ledgers.tick(due_ms + 1)
+    assert (finding["activity_name"], finding["compliance"]["control"]) == ("Create", "MOD010")
+    assert finding["finding_info"]["first_seen_time"] == due_ms + 1
+    assert ledgers.open() == {("MOD010", "chat-assistant")}
+    assert ledgers.gauge("open_issues", tenant="default", service="chat-assistant", rule="MOD010") == 1
+
+
+def test_a_deadline_that_was_met_is_silent_and_the_issue_of_one_that_was_not_closes_after_an_hour():
+    ledgers = Ledgers()
+    due_ms = NOW_MS + HOURS * HOUR_MS
+    ledgers.tell(complaint(), complaint(revision=1, done_ms=due_ms), complaint("late"))
+    ledgers.tick(due_ms + 5)
+    assert ledgers.open() == {("MOD010", "chat-assistant")}
+    ledgers.tell(complaint("late", revision=1, done_ms=due_ms + 5), watermark_ms=due_ms + 5)
+    assert {f["activity_name"] for f in ledgers.tick(due_ms + 5 + SHOWN_MS)} <= {"Update"}
+    assert ledgers.open() == {("MOD010", "chat-assistant")}
+    (finding,) = ledgers.tick(due_ms + 6 + SHOWN_MS)
+    assert finding["activity_name"] == "Close"
+
+
+def test_an_issue_stays_open_while_one_of_its_cases_is_overdue():
+    ledgers = Ledgers()
+    ledgers.tell(complaint("a"), complaint("b", opened_ms=NOW_MS + 1))
+    late_ms = NOW_MS + (HOURS + 1) * HOUR_MS
+    ledgers.tick(late_ms)
+    assert (
+        ledgers.gauge("ledger_outcome", tenant="default", entity="chat-assistant", rule="MOD010", outcome="fail") == 2
+    )
+    ledgers.tell(complaint("a", done_ms=late_ms, revision=1), watermark_ms=late_ms)
+    ledgers.tick(late_ms + SHOWN_MS + 1)
+    assert ledgers.open() == {("MOD010", "chat-assistant")}
+    assert (
+        ledgers.gauge("ledger_outcome", tenant="default", entity="chat-assistant", rule="MOD010", outcome="fail") == 1
+    )
+
+
+def test_open_deadlines_show_with_the_oldest_and_vanish_when_dealt_with():
+    ledgers = Ledgers()
+    labels = {"tenant": "default", "service": "chat-assistant", "kind": "complaint"}
+    ledgers.tell(complaint("a"), complaint("b", opened_ms=NOW_MS - 7000))
+    assert ledgers.gauge("open_cases", **labels) == 2
+    assert ledgers.gauge("oldest_open_case_timestamp_seconds", **labels) == (NOW_MS - 7000) / 1000
+    ledgers.tell(complaint("b", revision=1, opened_ms=NOW_MS - 7000, done_ms=NOW_MS))
+    assert ledgers.gauge("oldest_open_case_timestamp_seconds", **labels) == NOW_MS / 1000
+    ledgers.tell(complaint("a", revision=1, done_ms=NOW_MS))
+    assert (
+        ledgers.gauge("open_cases", **labels) is ledgers.gauge("oldest_open_case_timestamp_seconds", **labels) is None
+    )
+
+
+def test_the_slowest_source_holds_the_clock():
+    ledgers = Ledgers()
+    ledgers.tell(complaint())
+    partition = partition_of(complaint().place.encode(), PARTITIONS)
+    slow = Observation("events", 1, 0, 0, 8, NOW_MS)
+    ledgers.keeper.step(partition, 100, NOW_MS, slow)
+    ledgers.tick(NOW_MS + (HOURS + 1) * HOUR_MS)
+    assert ledgers.open() == set()
+
+
+def test_a_case_that_was_forgotten_is_not_opened_anew_by_an_event_that_is_read_again():
+    ledgers = Ledgers()
+    ledgers.tell(complaint(revision=1, done_ms=NOW_MS))
+    over_ms = NOW_MS + KEPT_MS
+    ledgers.tick(over_ms)
+    assert ledgers.states() == 0
+    ledgers.tell(complaint(revision=1, done_ms=NOW_MS), watermark_ms=over_ms)
+    assert ledgers.states() == 0
+    assert ledgers.gauge("ledger_late_entries_total", ledger="case") == 1
+
+
+def test_the_deadline_of_a_new_policy_counts_at_once():
+    ledgers = Ledgers()
+    ledgers.tell(complaint(), watermark_ms=NOW_MS + 2 * HOUR_MS)
+    services = tuple(replace(s, complaint_answer_hours=1) if s.name == "chat-assistant" else s for s in POLICY.services)
+    ledgers.keeper.use(replace(POLICY, services=services), BOOK, BOOK, rule_set_hash(BOOK))
+    (finding,) = ledgers.tick(NOW_MS + 2 * HOUR_MS)
+    assert finding["compliance"]["control"] == "MOD010"
+
+
+# -- sources and users: verdicts that become facts
+
+
+def test_a_source_is_condemned_with_the_record_that_breaks_the_limit_and_told_once():
+    ledgers = Ledgers()
+    assert ledgers.tell(source(400, 20)) == []
+    assert ledgers.facts == []
+    (finding,) = ledgers.tell(source(20, 2))
+    assert (finding["compliance"]["control"], finding["resources"][0]["uid"]) == ("TRN018", SOURCE)
+    (fact,) = ledgers.facts
+    assert (fact.source, fact.condemned_at_ms) == (SOURCE, NOW_MS)
+    ledgers.tell(source(100_000, 0))
+    assert len(ledgers.facts) == 1
+    assert ledgers.open() == {("TRN018", SOURCE)}
+
+
+def test_condemned_sources_share_one_series_and_their_names_stand_in_none():
+    ledgers = Ledgers()
+    for number in range(20):
+        ledgers.tell(source(400, 21, name=reference(f"site-{number}")))
+    assert ledgers.gauge("condemned_sources", tenant="default") == 20
+    assert ledgers.gauge("open_issues", tenant="default", service="other", rule="TRN018") == 20
+    ledgers.tell(
+        source(name=reference("site-3"), assessed_at_ms=NOW_MS + 1, assessed=400, assessed_illegal=0, at_ms=NOW_MS + 1)
+    )
+    assert ledgers.gauge("open_issues", tenant="default", service="other", rule="TRN018") == 19
+    assert ledgers.gauge("condemned_sources", tenant="default") == 19
+    assert [fact.cleared_at_ms for fact in ledgers.facts][-1] == NOW_MS + 1
+    exposed = str([s for family in ledgers.metrics.registry.collect() for s in family.samples])
+    assert "sha256:" not in exposed
+    (info,) = [
+        s for family in ledgers.metrics.registry.collect() for s in family.samples if s.name.endswith("issue_info")
+    ]
+    assert info.labels["service"] == "other"
+
+
+def test_a_suspension_is_a_fact_with_its_interval():
+    ledgers = Ledgers()
+    inputs = tuple(AbusiveInput(NOW_MS + n, n, f"e{n}") for n in range(3))
+    ledgers.tell(AbusiveInputs(tenant="default", service="chat-assistant", user="k1:" + "a" * 64, inputs=inputs))
+    (fact,) = ledgers.facts
+    assert (fact.from_ms, fact.to_ms) == (NOW_MS + 2, NOW_MS + 2 + 24 * HOUR_MS)
+    assert "a" * 64 not in str([s for family in ledgers.metrics.registry.collect() for s in family.samples])
+
+
+# -- sessions and corpora
+
+
+def test_two_hours_without_a_reminder_open_the_issue_and_the_end_of_the_session_closes_it():
+    ledgers = Ledgers()
+    ledgers.tell(use(NOW_MS, NOW_MS + TWO_HOURS_MS), watermark_ms=NOW_MS + TWO_HOURS_MS)
+    assert ledgers.open() == set()
+    last_ms = NOW_MS + TWO_HOURS_MS + 240_000
+    ledgers.tell(use(NOW_MS + TWO_HOURS_MS, last_ms), watermark_ms=last_ms)
+    assert ledgers.open() == {("CMP002", "companion-app")}
+    assert ledgers.gauge("sessions", tenant="default", service="companion-app") == 1
+    (finding,) = ledgers.tick(last_ms + 10 * 60_000)
+    assert finding["activity_name"] == "Close"
+    assert ledgers.states() == 0
+    assert ledgers.gauge("sessions", tenant="default", service="companion-app") is None
+
+
+def test_use_ahead_of_the_slowest_source_is_judged_when_that_has_come_so_far():
+    ledgers = Ledgers()
+    ledgers.tell(use(NOW_MS, NOW_MS + TWO_HOURS_MS + 240_000), watermark_ms=NOW_MS)
+    assert ledgers.tick(NOW_MS + TWO_HOURS_MS) == []
+    assert len(ledgers.tick(NOW_MS + TWO_HOURS_MS + 1)) == 1
+
+
+def test_an_output_of_a_session_that_is_over_is_late_and_counted():
+    ledgers = Ledgers()
+    ledgers.tick(NOW_MS + HOUR_MS)
+    ledgers.tell(use(NOW_MS, NOW_MS), watermark_ms=NOW_MS + HOUR_MS)
+    assert ledgers.gauge("ledger_late_entries_total", ledger="session") == 1
+    assert ledgers.states() == 0
+
+
+def test_sessions_that_are_not_named_leave_the_rule_undecided():
+    ledgers = Ledgers()
+    ledgers.tell(use(NOW_MS, NOW_MS, session=""))
+    outcome = {"tenant": "default", "entity": "companion-app", "rule": "CMP002", "outcome": "inconclusive"}
+    assert ledgers.gauge("ledger_outcome", **outcome) == 1
+    assert ledgers.open() == set()
+
+
+def test_a_release_is_judged_once_every_source_has_passed_it():
+    ledgers = Ledgers()
+    counts = {"records": 50_000, "human": 3_999, "human_passed": 3_999, "technical": 5_000, "technical_passed": 5_000}
+    corpus = CorpusSum(tenant="default", service="crawler", dataset="d", last_ms=NOW_MS, counts=counts)
+    released = CorpusSum(tenant="default", service="crawler", dataset="d", last_ms=NOW_MS, released_at_ms=NOW_MS + 5)
+    ledgers.tell(corpus, released)
+    assert ledgers.gauge("corpus_versions", tenant="default", service="crawler", state="released") == 1
+    assert ledgers.open() == set()
+    ledgers.tick(NOW_MS + 5)
+    assert ledgers.open() == {("TRN019", "crawler")}
+
+
+# -- label coverage
+
+
+def test_label_coverage_is_a_counter_that_goes_on_over_a_restart():
+    covered = CoverageSum(
+        tenant="default", service="image-studio", modality="image", label="explicit", outputs={"pass": 7, "fail": 1}
+    )
+    labels = {"tenant": "default", "service": "image-studio", "modality": "image", "label": "explicit"}
+    before = Ledgers()
+    before.tell(covered, block=1)
+    before.tell(replace(covered, outputs={"pass": 9, "fail": 1}), block=1)
+    before.tell(covered, block=2)
+    assert before.gauge("label_outputs_total", **labels, outcome="pass") == 16
+    after = Ledgers(before.table)
+    assert after.gauge("label_outputs_total", **labels, outcome="pass") == 16
+    assert after.gauge("label_outputs_total", **labels, outcome="fail") == 2
+    after.keeper.hide(range(PARTITIONS))
+    assert after.gauge("label_outputs_total", **labels, outcome="pass") is None
+
+
+# -- restarts, partitions, versions, other deployments
+
+
+def everything():
+    ledgers = Ledgers()
+    ledgers.tell(
+        source(400, 21),
+        complaint(opened_ms=NOW_MS - 10**9),
+        use(NOW_MS, NOW_MS + TWO_HOURS_MS + 240_000),
+        watermark_ms=NOW_MS + TWO_HOURS_MS + 240_000,
+    )
+    assert ledgers.open() == {("TRN018", SOURCE), ("MOD010", "chat-assistant"), ("CMP002", "companion-app")}
+    return ledgers
+
+
+def test_a_restart_brings_everything_back_and_tells_nothing_again():
+    before = everything()
+    after = Ledgers(before.table)
+    assert after.open() == before.open()
+    assert after.tick(NOW_MS + TWO_HOURS_MS + 240_000) == []
+    assert after.facts == []
+    assert after.gauge("condemned_sources", tenant="default") == 1
+
+
+def test_a_partition_that_moves_away_takes_its_gauges_with_it():
+    ledgers = everything()
+    ledgers.keeper.hide(range(PARTITIONS))
+    names = {
+        "ledger_states",
+        "condemned_sources",
+        "sessions",
+        "open_cases",
+        "ledger_outcome",
+        "open_issues",
+        "issue_info",
+    }
+    left = [
+        s for f in ledgers.metrics.registry.collect() for s in f.samples if f.name.removeprefix("compliance_") in names
+    ]
+    assert left == []
+    ledgers.keeper.load(ledgers.table, range(PARTITIONS))
+    assert ledgers.gauge("ledger_states", ledger="source") == 1
+    elsewhere = Ledgers(ledgers.table, owned=())
+    assert elsewhere.gauge("ledger_states", ledger="source") is None
+
+
+def test_an_issue_whose_state_was_forgotten_in_a_crash_closes():
+    ledgers = everything()
+    end_ms = NOW_MS + TWO_HOURS_MS + HOUR_MS
+    place = use(NOW_MS, NOW_MS)
+    table = dict(ledgers.table)
+    del table[ledger_place(partition_of(place.place.encode(), PARTITIONS), SessionUse, place.place, place.name)]
+    after = Ledgers(table)
+    findings = after.tick(end_ms)
+    assert [f["compliance"]["control"] for f in findings if f["activity_name"] == "Close"] == ["CMP002"]
+
+
+def test_what_a_newer_version_wrote_is_not_touched():
+    ledgers = everything()
+    key = next(key for key in ledgers.table if key.startswith(LEDGER))
+    ledgers.table[key] = msgspec.json.encode({**msgspec.json.decode(ledgers.table[key]), "version": 9})
+    with pytest.raises(StateVersionError, match="run a newer hegui"):
+        Ledgers(ledgers.table)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({}, None), ({"group": ""}, None), ({"group": "another"}, "foreign_group"), ({"block": "x"}, "invalid_data")],
+)
+def test_observations_of_another_deployment_are_refused(changes, reason):
+    value = msgspec.json.encode({**msgspec.to_builtins(Observation("t", 0, 0, 0, 1, 2, group="hegui")), **changes})
+    found = read_observation(value, "hegui")
+    assert (found.reason if isinstance(found, Refused) else None) == reason
+    assert isinstance(read_observation(None, "hegui"), Refused)
+
+
+def test_an_observation_of_a_newer_evaluator_stops_the_state_agent_though_it_cannot_be_read():
+    value = b'{"version": 99, "entries": [{"ledger": "not known yet"}]}'
+    with pytest.raises(StateVersionError, match="update the state agents before the evaluators"):
+        read_observation(value, "hegui")
+
+
+def test_what_the_table_holds_is_told_without_identifiers():
+    ledgers = everything()
+    inputs = (AbusiveInput(NOW_MS, 1, "e"),)
+    ledgers.tell(AbusiveInputs(tenant="default", service="chat-assistant", user="k1:" + "a" * 64, inputs=inputs))
+    found = msgspec.to_builtins(contents(ledgers.table))
+    kinds = {one["kind"] for one in found}
+    assert {"source", "case", "count"} <= kinds
+    assert {one["ledger"] for one in found if one["kind"] == "count"} == {"session", "abuse"}
+    assert "a" * 64 not in str(found)
+    told = next(one for one in found if one["kind"] == "source")
+    assert (told["source"], told["sampled"], told["illegal"], told["condemned_at_ms"]) == (SOURCE, 400, 21, NOW_MS)
+
+
+# -- whatever dies
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kinds():
+    with pytest.MonkeyPatch.context() as patch:
+        for name, kind in KINDS.items():
+            patch.setitem(example.KINDS, name, kind)
+        services = tuple(replace(s, label_index=True) for s in POLICY.services)
+        patch.setattr(example, "POLICY", replace(POLICY, services=services, source_min_sample=5, label_index_days=300))
+        yield
+
+
+def comparable(state):
+    """A state without what depends on the way it was told: marks, and what was concluded."""
+    found = msgspec.to_builtins(state)
+    marks = getattr(state, "marks", None)
+    if marks is not None:
+        found["marks"] = {name: n for name, n in totals(marks).items() if n}
+    for gone in ("condemned_at_ms", "episode", "cleared", "told" if "inputs" in found else "", "last_ms"):
+        found.pop(gone, None)
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(sorted(KINDS)), min_size=10, max_size=60), st.lists(steps, max_size=40))
+def test_whatever_dies_every_ledger_equals_the_reference(kinds, schedule):
+    world = play(World(kinds, rules=BOOK), schedule)
+    judged = [envelope(kind, n) for p in range(SOURCES) for n, kind in enumerate(kinds[p::SOURCES])]
+    wanted = folded(engine(), [(one, round(one.time.timestamp() * 1000)) for one in judged])
+    held = {
+        ledger_place(partition_of(place.encode(), PARTITIONS), kind, place, name): state
+        for (kind, place, name), state in wanted.items()
+    }
+    found = {key: state for p in world.keeper.ledgers._partitions.values() for key, state in p.states.items()}
+    assert {key: comparable(state) for key, state in found.items()} == {
+        key: comparable(state) for key, state in held.items()
+    }
+    stored = {key for table in world.tables.values() for key in table if key.startswith(LEDGER)}
+    assert stored == found.keys()
+    failing = {(issue.rule, issue.service) for issue in world.keeper.open() if "level" in issue.marks}
+    says = {
+        (rule, subject)
+        for p in world.keeper.ledgers._partitions.values()
+        for (_, rule, subject), c in p.counts.items()
+        if c[Outcome.FAIL]
+    }
+    assert {one for one in failing if one[0][:3] != "LOC"} == says
+    condemned = {state.source for state in world.keeper.ledgers.states() if getattr(state, "condemned_at_ms", None)}
+    assert {fact.source for fact in world.facts if hasattr(fact, "source")} >= condemned
