@@ -91,12 +91,9 @@ class Process:
     """One evaluator's feed."""
 
     def __init__(self, folder: Path, most_recent: int) -> None:
+        others = {f"TOPICS__{fact}".upper(): "" for fact in settings().topics.facts() if fact != "optouts"}
         self.settings = settings(
-            TOPICS__FILINGS="",
-            TOPICS__NOTICES="",
-            TOPICS__WAIVERS="",
-            FACTS__OPTOUTS_FOLDER=str(folder),
-            FACTS__OPTOUTS_MOST_RECENT=str(most_recent),
+            **others, FACTS__OPTOUTS_FOLDER=str(folder), FACTS__OPTOUTS_MOST_RECENT=str(most_recent)
         )
         self.tables = declared_tables(self.settings)
         self.index = self.tables["optouts"]
