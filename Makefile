@@ -16,7 +16,7 @@ $(INSTALLED)demo: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(INSTALLED)dev: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,librdkafka,seal,demo]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,librdkafka,optouts,seal,demo]'
 	@touch $@
 
 demo: $(INSTALLED)demo  ## Run broker, daemon and simulator for a minute (KEEP=1: until Ctrl-C; BROKER=host:port: your Kafka)

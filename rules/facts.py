@@ -28,6 +28,7 @@ from hegui.rules.fact_tables import (
     normal_subject,
 )
 from hegui.rules.hosts import domains_of, host_of
+from hegui.rules.optout_table import OptOutTable
 from hegui.rules.policy import Entity, ModelTest, Policy, Service
 from hegui.rules.preferences import UNKNOWN, Preference, combined
 from hegui.rules.waivers import Waiver
@@ -47,7 +48,7 @@ class Snapshot:
     def __init__(
         self,
         policy: Policy,
-        optouts: FactTable[OptOut] | None = None,
+        optouts: OptOutTable | None = None,
         filings: FactTable[Filing] | None = None,
         notices: FactTable[Notice] | None = None,
         waivers: FactTable[Waiver] | None = None,
@@ -60,7 +61,7 @@ class Snapshot:
         self.notices: FactTable[Notice] = notices if notices is not None else FactTable()
         self.waivers: FactTable[Waiver] = waivers if waivers is not None else FactTable()
         """Waivers of the topic; those of the policy stand there."""
-        self.optouts: FactTable[OptOut] = optouts if optouts is not None else FactTable()
+        self.optouts: OptOutTable = optouts if optouts is not None else FactTable[OptOut]()
         self.filings: FactTable[Filing] = filings if filings is not None else FactTable()
         self._domains: dict[str, tuple[tuple[str, ...], bool]] = {}
         self._domains_at = -1

@@ -197,6 +197,7 @@ async def run_evaluator(settings: Settings, stop: asyncio.Event) -> None:
             if status is not FactStatus.UNDECLARED:  # what nobody connected is no outage
                 metrics.facts_ready.labels(fact).set(1 if status is FactStatus.READY else 0)
         metrics.show_waivers(present().waivers, time.time_ns() // 1_000_000)
+        metrics.show_optouts(tables["optouts"])
         for fact, seconds in feed.staleness_seconds().items():
             metrics.facts_staleness.labels(fact).set(seconds)
 

@@ -20,6 +20,7 @@ from hegui.rules.policy import PolicyError
 from hegui.rules.waivers import Waiver, check_form
 from hegui.streams.broker import reader, start_with_retry
 from hegui.streams.errors import DecodeError
+from hegui.streams.optout_index.choice import feed_of, table_of
 from hegui.streams.settings import Settings
 
 log = structlog.get_logger()
@@ -42,7 +43,12 @@ KINDS: dict[str, type[OptOut | Filing | Notice | Waiver | CondemnedSource | Susp
 def declared_tables(settings: Settings) -> dict[str, FactTable[Any]]:
     """Return empty tables: `loading` where the settings name a topic, else `undeclared`."""
     declared = settings.topics.facts()
-    return {fact: FactTable(FactStatus.LOADING if fact in declared else FactStatus.UNDECLARED) for fact in KINDS}
+    tables: dict[str, Any] = {
+        fact: FactTable(FactStatus.LOADING if fact in declared else FactStatus.UNDECLARED) for fact in KINDS
+    }
+    if "optouts" in declared:
+        tables["optouts"] = table_of(settings)
+    return tables
 
 
 class FactsFeed:
@@ -65,6 +71,7 @@ class FactsFeed:
         self._fact_of = {topic: fact for fact, topic in self._topics.items()}
         self._decoders: dict[str, Any] = {fact: msgspec.json.Decoder(KINDS[fact]) for fact in self._topics}
         self._at_end: dict[str, float] = dict.fromkeys(self._topics, clock())
+        self._optouts = feed_of(settings, tables["optouts"], clock)
         self.loaded = asyncio.Event()
         if not self._topics:
             self.loaded.set()
@@ -88,9 +95,15 @@ class FactsFeed:
             ]
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)
+            if self._optouts is not None:
+                await self._optouts.begin(consumer, [p for p in partitions if self._fact_of[p.topic] == "optouts"])
             while True:
                 await self._read_once(consumer, partitions)
+                if self._optouts is not None:
+                    await self._optouts.tend()
         finally:
+            if self._optouts is not None:
+                await self._optouts.close()
             await consumer.stop()
 
     @staticmethod
@@ -116,25 +129,39 @@ class FactsFeed:
         for partition, end in ends.items():
             if await consumer.position(partition) < end:
                 behind.add(self._fact_of[partition.topic])
+        if self._optouts is not None and "optouts" not in behind:
+            of_optouts = {p.partition: end for p, end in ends.items() if self._fact_of[p.topic] == "optouts"}
+            if not await self._optouts.at_end(of_optouts):
+                behind.add("optouts")
         for fact in self._topics:
             if fact not in behind:
                 self.stand_at_end(fact)
 
+    @staticmethod
+    def _put(table: Any, partition: int, record: Any, found: Any) -> None:
+        if isinstance(table, FactTable):
+            table.put(record.key, found)
+        else:
+            table.put(partition, record.offset, record.key, found, record.value)
+
     def take(self, fact: str, topic: str, partition: int, record: Any) -> None:
         """Put one record into its table; a record that is no fact is buried and changes nothing."""
         table = self.tables[fact]
-        table.positions[partition] = record.offset + 1
+        if isinstance(table, FactTable):
+            table.positions[partition] = record.offset + 1
+        else:
+            table.passed(partition, record.offset)
         if record.key is None:
             self._bury(topic, partition, record, DecodeError("invalid_data", "a fact needs a key"))
             return
         if record.value is None:
-            table.put(record.key, None)
+            self._put(table, partition, record, None)
             return
         try:
             found = self._decoders[fact].decode(record.value)
             if isinstance(found, Waiver):
                 check_form(found, self._max_waiver_days())
-            table.put(record.key, found)
+            self._put(table, partition, record, found)
         except PolicyError:
             self._bury(topic, partition, record, DecodeError("invalid_data", "a waiver that may not be: see its form"))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

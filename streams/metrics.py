@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Plan
+from hegui.rules.facts import FactTable, OptOut
 from hegui.rules.policy import OTHER, Policy
 from hegui.rules.waivers import WaiverIndex
+
+if TYPE_CHECKING:
+    from hegui.streams.optout_index.table import OptOutIndex
 
 _EVALUATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _DELAY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
@@ -141,6 +146,17 @@ class EvaluatorMetrics(ProcessMetrics):
             ["fact"],
             registry=registry,
         )
+        self.optouts = Gauge(
+            "compliance_optouts",
+            "Opt-outs in the snapshot on disk, and in memory: all of them, or those since the snapshot, removals too",
+            ["place"],
+            registry=registry,
+        )
+        self.optouts_snapshot = Gauge(
+            "compliance_optouts_snapshot_timestamp_seconds",
+            "When the snapshot of opt-outs in use was written (0: there is none)",
+            registry=registry,
+        )
         self.last_event = Gauge(
             "compliance_last_event_timestamp_seconds", "Event time of the latest event", ["service"], registry=registry
         )
@@ -194,6 +210,16 @@ class EvaluatorMetrics(ProcessMetrics):
             self.waiver_expiry.labels(waiver.id).set(end_ms / 1000)
         for state, n in (*states.items(), ("without_effect", len(index.without_effect))):
             self.waivers.labels(state).set(n)
+
+    def show_optouts(self, table: FactTable[OptOut] | OptOutIndex) -> None:
+        """Expose how many opt-outs there are, on disk and in memory."""
+        if isinstance(table, FactTable):
+            self.optouts.labels("memory").set(len(table))
+            return
+        self.optouts.labels("snapshot").set(table.entries)
+        self.optouts.labels("memory").set(table.recent_records)
+        if table.file is not None:
+            self.optouts_snapshot.set(table.file.header.written_at)
 
     def _reason(self, what: str) -> str:
         """Return a label of what a rule lacked. The rules name finitely many things; a rule pack that does not is held in check."""

@@ -154,6 +154,15 @@ class EvaluatorSettings(_Section, frozen=True):
     """How long to wait for the facts before joining the group; after that, rules that need them are inconclusive."""
 
 
+class FactsSettings(_Section, frozen=True):
+    """How facts are kept."""
+
+    optouts_folder: str | None = None
+    """Folder of a snapshot of the opt-outs (extra `optouts`), relative to the settings file, shared by all processes of the machine; none: all of them in memory."""
+    optouts_most_recent: Annotated[int, Meta(ge=1)] = 50_000
+    """After how many records since the snapshot a new one is written; 600 bytes of memory each."""
+
+
 class IssueSettings(_Section, frozen=True):
     """Issues and findings."""
 
@@ -223,6 +232,8 @@ class Settings(_Section, frozen=True):
     """Topics."""
     evaluator: EvaluatorSettings = EvaluatorSettings()
     """The evaluator."""
+    facts: FactsSettings = FactsSettings()
+    """How facts are kept."""
     issues: IssueSettings = IssueSettings()
     """Issues and findings."""
     http: HttpSettings = HttpSettings()
@@ -262,6 +273,10 @@ def load_settings(file: Path | None, environment: Mapping[str, str] | None = Non
     _check(settings)
     if file is not None and settings.policy_file and not Path(settings.policy_file).is_absolute():
         settings = msgspec.structs.replace(settings, policy_file=str(file.resolve().parent / settings.policy_file))
+    folder = settings.facts.optouts_folder
+    if file is not None and folder and not Path(folder).is_absolute():
+        facts = msgspec.structs.replace(settings.facts, optouts_folder=str(file.resolve().parent / folder))
+        settings = msgspec.structs.replace(settings, facts=facts)
     return settings
 
 

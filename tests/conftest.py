@@ -8,6 +8,12 @@ from aiokafka.consumer import fetcher
 from tests.servers.kafka import KafkaServer
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--optouts-entries", type=int, default=10_000_000, help="opt-outs in the large measurements of tests/bench"
+    )
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[KafkaServer]:
     with KafkaServer() as server:

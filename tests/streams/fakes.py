@@ -69,6 +69,7 @@ class FakeConsumer:
         self.before_return: list[Callable[[], Any]] = []
         self.listener: Any = None
         self.topics: Sequence[str] = ()
+        self.paused: set[TopicPartition] = set()
         self.started = self.stopped = False
 
     def subscribe(self, topics: Sequence[str], listener: Any) -> None:
@@ -101,6 +102,8 @@ class FakeConsumer:
             raise self.errors.pop(0)
         found: dict[TopicPartition, list[FakeRecord]] = {}
         for partition, position in self.positions.items():
+            if partition in self.paused:
+                continue
             log = self.log[partition]
             batch = [r for r in log.records if r.offset >= position >= log.beginning][:max_records]
             max_records -= len(batch)
@@ -120,6 +123,12 @@ class FakeConsumer:
     async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
         for partition in partitions:
             self.positions[partition] = self.log[partition].beginning
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.paused |= set(partitions)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        self.paused -= set(partitions)
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
         self.positions = dict.fromkeys(partitions, 0)

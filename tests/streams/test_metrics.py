@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from hegui.rules.core import Outcome
+from hegui.rules.facts import OptOut, loaded
 from hegui.streams import simulation
 from hegui.streams.metrics import (
     DEAD_LETTER_REASONS,
@@ -22,6 +23,7 @@ from hegui.streams.metrics import (
 )
 from tests.streams.example import POLICY, RULES, TOPIC, envelope, evaluator
 from tests.streams.fakes import FakeRecord
+from tests.streams.optout_index.world import World
 
 
 def evaluator_metrics():
@@ -29,6 +31,32 @@ def evaluator_metrics():
     metrics.initialise(RULES, [TOPIC])
     metrics.describe(POLICY, RULES, "0123456789abcdef")
     return metrics
+
+
+def shown(metrics, name):
+    return {
+        sample.labels.get("place", ""): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def test_opt_outs_are_counted_where_they_lie(tmp_path):
+    metrics = evaluator_metrics()
+    metrics.show_optouts(loaded([OptOut("work", f"w{n}", "deny", 1) for n in range(3)]))
+    assert shown(metrics, "compliance_optouts") == {"memory": 3}
+    world = World()
+    world.send(b"1", OptOut("work", "w", "deny", 1))
+    world.read(world.index)
+    metrics.show_optouts(world.index)
+    assert shown(metrics, "compliance_optouts") == {"snapshot": 0, "memory": 1}
+    assert shown(metrics, "compliance_optouts_snapshot_timestamp_seconds") == {"": 0}
+    world.snapshot()
+    metrics.show_optouts(world.index)
+    assert shown(metrics, "compliance_optouts") == {"snapshot": 1, "memory": 0}
+    assert shown(metrics, "compliance_optouts_snapshot_timestamp_seconds") == {"": 1}
+    world.close()
 
 
 def state_metrics():

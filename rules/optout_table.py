@@ -1,0 +1,35 @@
+"""What rules ask of a table of opt-outs, wherever its records lie: in memory (`FactTable`) or on disk (`streams.optout_index`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from hegui.rules.fact_tables import FactStatus, OptOut
+
+
+class OptOutTable(Protocol):
+    """Statements by key. `FactTable[OptOut]` is one."""
+
+    @property
+    def status(self) -> FactStatus:
+        """How far the table can be trusted."""
+        ...
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """Partition to the next offset that the table has not yet seen."""
+        ...
+
+    @property
+    def changes(self) -> int:
+        """Another number whenever the table may answer otherwise than before."""
+        ...
+
+    def at(self, key: tuple[str, str], at_ms: int) -> tuple[OptOut, ...]:
+        """Return the statements of `key` (scheme, subject) whose interval holds `at_ms`, oldest first."""
+        ...
+
+    def __contains__(self, key: tuple[str, str]) -> bool:
+        """Tell whether there is a statement of `key`, whatever its interval."""
+        ...

@@ -1,0 +1,1 @@
+"""Opt-outs on disk: a snapshot that processes map, and the records of the topic since then in memory."""

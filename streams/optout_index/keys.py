@@ -1,0 +1,47 @@
+"""Hashes of keys and of record keys, and what a snapshot's hashes depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b, sha256
+from typing import get_args
+
+import msgspec
+from xxhash import xxh3_64_intdigest as digest
+
+from hegui.rules.fact_tables import HOST, OptOut, OptOutScheme
+
+KEY_FORM = 1
+"""Raise it when `OptOut.key()` or `gate()` returns another key for the same record: snapshots hold hashes of keys."""
+
+
+def form() -> str:
+    """Return a name for the form of opt-outs this version knows: another one refuses records that this one takes, or finds them under other keys.
+
+    A snapshot of another form is never read: it lacks the records that its writer could not decode.
+    """
+    schema = msgspec.json.encode(msgspec.json.schema(OptOut), order="deterministic")
+    return sha256(b"%d " % KEY_FORM + schema).hexdigest()[:12]
+
+
+def seeds_of(seed: int) -> dict[str, int]:
+    """Return scheme to the seed of its subjects' hashes, so that one text hashed once tells scheme and subject (75 ns instead of 90).
+
+    Args:
+        seed: a random number of the snapshot. Without it nobody can make opt-outs whose hashes collide.
+    """
+    return {scheme: digest(scheme.encode(), seed) for scheme in (*get_args(OptOutScheme), HOST)}
+
+
+def hash_of(key: tuple[str, str], seeds: Mapping[str, int]) -> int:
+    """Return the 64-bit hash of (scheme, subject). Two keys may share one: the stored record decides.
+
+    Raises:
+        KeyError: there is no such scheme.
+    """
+    return digest(key[1].encode(), seeds[key[0]])
+
+
+def record_id(record_key: bytes) -> bytes:
+    """Return 16 bytes for a record's Kafka key. Nobody can make two keys with the same (BLAKE2b, RFC 7693), so it stands for the key."""
+    return blake2b(record_key, digest_size=16).digest()

@@ -1,0 +1,91 @@
+"""Records on their way into a snapshot: two files that the process appends to and the builder reads, and what it tells the builder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from hegui.streams.optout_index.keys import hash_of, seeds_of
+from hegui.streams.optout_index.layout import ROW, value_check
+
+ROWS, VALUES = "spool.rows", "spool.values"
+
+
+class Recent(NamedTuple):
+    """A record of the topic that no snapshot holds yet."""
+
+    partition: int
+    offset: int
+    hash: int
+    """Of its key; 0 for a tombstone."""
+    value: bytes | None
+    """The record's value; None for a tombstone."""
+    gate: tuple[str, str] | None = None
+    """The second key that knows of it (`OptOut.gate`)."""
+
+
+BROKEN = 3
+"""Exit code of the builder: the snapshot before is damaged."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What is to be built."""
+
+    folder: str
+    """Where the spool lies, and where the snapshot goes."""
+    form: str
+    """`keys.form()`."""
+    log: str
+    """`log_identity.identity_of`."""
+    seed: int
+    """Of the hashes in the spool."""
+    positions: dict[int, int]
+    """What the snapshot will cover."""
+    written_at: int
+    """Epoch seconds."""
+
+
+class Spool:
+    """Appends to the spool of a folder, in the order of the log; empties it first. One process at a time: the one that holds the folder's lock."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._rows = (folder / ROWS).open("wb")
+        self._values = (folder / VALUES).open("wb")
+        for file in (ROWS, VALUES):
+            (folder / file).chmod(0o600)
+        self._seeds = seeds_of(seed)
+        self._place = 0
+
+    def append(self, records: Iterable[tuple[bytes, Recent]]) -> None:
+        """Append records with their ids. A tombstone is a row without value; a record with a gate has two rows, which share the place of its value.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        rows, values, place = [], [], self._place
+        for record_id, (_, offset, hash_, value, gate) in records:
+            if value is None:
+                rows.append(ROW.pack(0, place, 0, 0, offset, record_id))
+                continue
+            check = value_check(value)
+            rows.append(ROW.pack(hash_, place, len(value), check, offset, record_id))
+            if gate is not None:
+                rows.append(ROW.pack(hash_of(gate, self._seeds), place, len(value), check, offset, record_id))
+            values.append(value)
+            place += len(value)
+        self._rows.write(b"".join(rows))
+        self._values.write(b"".join(values))
+        self._place = place
+
+    def flush(self) -> None:
+        """Let the builder see what was appended."""
+        self._rows.flush()
+        self._values.flush()
+
+    def close(self) -> None:
+        """Write out what is buffered."""
+        self._rows.close()
+        self._values.close()
