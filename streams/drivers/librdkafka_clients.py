@@ -9,6 +9,18 @@ from confluent_kafka import Consumer, Producer
 
 from hegui.streams.settings import KafkaSettings
 
+FETCH_OPTIONS: dict[str, Any] = {
+    "fetch.wait.max.ms": 100,
+    # A short queue and small fetches stay in the processor's cache: 0.8 us a record in librdkafka's threads, 1.3 us with 32 MB.
+    "fetch.message.max.bytes": 1024 * 1024,
+    "fetch.max.bytes": 4 * 1024 * 1024,
+    "queued.max.messages.kbytes": 8 * 1024,
+    # How long the fetcher sleeps when it finds the queue full. With the default of 1000 the loop idles: a third of the rate.
+    # With 2 it wakes for nothing. 8 MB last longer than 10 ms.
+    "fetch.queue.backoff.ms": 10,
+}
+"""How records are fetched."""
+
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     """Return what every librdkafka client is made with."""
@@ -51,14 +63,7 @@ def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Con
         "heartbeat.interval.ms": round(kafka.session_timeout_seconds * 1000 / 10),
         "max.poll.interval.ms": max(300_000, round(kafka.session_timeout_seconds * 1000)),
         "check.crcs": kafka.check_crcs,
-        "fetch.wait.max.ms": 100,
-        # A short queue and small fetches stay in the processor's cache: 0.8 us a record in librdkafka's threads, 1.3 us with 32 MB.
-        "fetch.message.max.bytes": 1024 * 1024,
-        "fetch.max.bytes": 4 * 1024 * 1024,
-        "queued.max.messages.kbytes": 8 * 1024,
-        # How long the fetcher sleeps when it finds the queue full. With the default of 1000 the loop idles: a third of the rate.
-        # With 2 it wakes for nothing. 8 MB last longer than 10 ms.
-        "fetch.queue.backoff.ms": 10,
+        **FETCH_OPTIONS,
         # The only way in which librdkafka says that it passed over what holds no records (transaction markers).
         "enable.partition.eof": True,
         "error_cb": on_error,

@@ -20,7 +20,8 @@ from hegui.streams import decoders
 from hegui.streams.evaluator import Evaluator
 from hegui.streams.policy_file import load_policy
 from hegui.streams.settings import InputTopic, KafkaSettings, Settings, TopicSettings
-from tests.bench.load import POLICY, Traffic
+from tests.bench.load import Traffic
+from tests.bench.policy import POLICY
 from tests.bench.synthetic_rules import padded
 
 BOOKS = (96, 150, 200, 400)
