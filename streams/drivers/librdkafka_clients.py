@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import Consumer, Producer
@@ -49,14 +50,19 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     return options
 
 
-def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Consumer:
-    """Return a consumer of the evaluators' group. It never commits and never resets an offset by itself."""
+def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None], *, read_committed: bool = False) -> Consumer:
+    """Return a consumer of the evaluators' group. It never commits and never resets an offset by itself.
+
+    With `read_committed`, records of open and aborted transactions are not read, and a committed position is that of a transaction that ended.
+    """
     options = client_options(kafka) | {
         "group.id": kafka.group_id,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
-        "isolation.level": "read_uncommitted",  # as aiokafka's default
+        "isolation.level": "read_committed"
+        if read_committed
+        else "read_uncommitted",  # the latter is aiokafka's default
         # aiokafka's only assignor: members with either client share a group, so that a rolling change of the client works.
         "partition.assignment.strategy": "roundrobin",
         "session.timeout.ms": round(kafka.session_timeout_seconds * 1000),
@@ -73,7 +79,9 @@ def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Con
     return Consumer(options)
 
 
-def producer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Producer:
+def producer(
+    kafka: KafkaSettings, on_error: Callable[[Any], None], transactional: Mapping[str, Any] = MappingProxyType({})
+) -> Producer:
     """Return an idempotent producer: acknowledged by all in-sync replicas, in order per partition, keys placed as Kafka's own."""
     return Producer(
         client_options(kafka)
@@ -87,5 +95,6 @@ def producer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Producer:
             "compression.type": "lz4",
             "message.timeout.ms": 30_000,
             "error_cb": on_error,
+            **transactional,
         }
     )

@@ -46,7 +46,7 @@ def _set_marks(settings: Settings) -> None:
 
 def main(config: str, book: str, client: str = "aiokafka", delivery: str = "at_least_once") -> int:
     settings = settings_from(Path(config))
-    evaluator = msgspec.structs.replace(settings.evaluator, client=client)
+    evaluator = msgspec.structs.replace(settings.evaluator, client=client, delivery=delivery)
     settings = msgspec.structs.replace(settings, evaluator=evaluator)
     import hegui.streams.daemon  # noqa: F401 - imports all parts before they are patched
 
