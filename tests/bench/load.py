@@ -41,10 +41,10 @@ class Traffic:
         before, _, after = value.partition(f'"id":"{event_id}"'.encode())
         return before + b'"id":"bench-', b'"' + after
 
-    def values(self, count: int) -> Iterator[bytes]:
-        """Yield records: the templates in turn, each with an id of its own."""
+    def values(self, count: int, first: int = 0) -> Iterator[bytes]:
+        """Yield records: the templates in turn, each with an id of its own, numbered from `first` on."""
         halves = self._halves
-        for number in range(count):
+        for number in range(first, first + count):
             before, after = halves[number % len(halves)]
             yield b"%b%d%b" % (before, number, after)
 
@@ -70,15 +70,15 @@ class Traffic:
         return found
 
 
-async def fill(bootstrap: str, topic: str, values: Iterable[bytes]) -> int:
+async def fill(bootstrap: str, topic: str, values: Iterable[bytes], partitions: int = PARTITIONS) -> int:
     """Send the values to the partitions in turn; return how many there were."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, max_batch_size=_BATCH_BYTES)
     await producer.start()
     sent = 0
     try:
-        batches = [producer.create_batch() for _ in range(PARTITIONS)]
+        batches = [producer.create_batch() for _ in range(partitions)]
         for value in values:
-            partition = sent % PARTITIONS
+            partition = sent % partitions
             if batches[partition].append(key=None, value=value, timestamp=None) is None:
                 await producer.send_batch(batches[partition], topic, partition=partition)
                 batches[partition] = producer.create_batch()

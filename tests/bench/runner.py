@@ -76,6 +76,10 @@ class Run(msgspec.Struct, frozen=True):
     peak_mib: float
     """Most resident memory, of all processes together."""
     violations: int
+    ready_seconds: float = 0.0
+    """From the start of the process until it is ready: policy, rules and facts loaded."""
+    first_seconds: float = 0.0
+    """From the start of the process to the first event judged."""
 
     @property
     def per_second(self) -> float:
@@ -102,9 +106,9 @@ def peak_mib(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
-def write_settings(file: Path, bootstrap: str, topic: str, group: str) -> Settings:
+def write_settings(file: Path, bootstrap: str, topic: str, group: str, partitions: int = PARTITIONS) -> Settings:
     file.write_text(
-        _SETTINGS.format(policy=POLICY, bootstrap=bootstrap, group=group, topic=topic, partitions=PARTITIONS), "utf-8"
+        _SETTINGS.format(policy=POLICY, bootstrap=bootstrap, group=group, topic=topic, partitions=partitions), "utf-8"
     )
     return load_settings(file, {})
 
@@ -117,6 +121,8 @@ class Runner:
         self._folder = folder
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         self._reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
+        self.partitions: dict[str, int] = {}
+        """Topic to its partitions, where it is not the usual number."""
 
     async def __aenter__(self) -> Self:
         await self._admin.start()
@@ -129,12 +135,15 @@ class Runner:
 
     async def settings(self, topic: str, group: str) -> Settings:
         """Write settings for a group and make their topics."""
-        settings = write_settings(self._folder / f"{group}.toml", self._bootstrap, topic, group)
+        partitions = self.partitions.get(topic, PARTITIONS)
+        settings = write_settings(self._folder / f"{group}.toml", self._bootstrap, topic, group, partitions)
         await create_topics(self._admin, settings)
         return settings
 
     async def ends(self, topic: str) -> dict[TopicPartition, int]:
-        return await self._reader.end_offsets([TopicPartition(topic, p) for p in range(PARTITIONS)])
+        return await self._reader.end_offsets(
+            [TopicPartition(topic, p) for p in range(self.partitions.get(topic, PARTITIONS))]
+        )
 
     async def run(self, engine: Engine, topic: str, expected: set[Found] | None) -> Run:
         """Run an engine to the end of a topic; `expected` is what its violations must say.
@@ -149,6 +158,7 @@ class Runner:
         logs = [self._folder / f"{group}.{number}.log" for number in range(engine.processes)]
         python = str(ROOT / engine.environment / "bin/python") if engine.environment else sys.executable
         command = [python, "-m", engine.module, str(self._folder / f"{group}.toml"), engine.book]
+        begun = time.monotonic()
         processes = [spawn([*command, *engine.arguments], log=log, folder=ROOT) for log in logs]
         try:
             finished, cpu, peak = await self._watched(engine, processes, group, ends, logs)
@@ -160,13 +170,16 @@ class Runner:
             raise RunError(
                 f"{engine.label}: {found.total()} violations instead of {len(expected)}, of which {len(expected - found.keys())} are missing"
             )
+        first = min(m["first"].at for m in marks if "first" in m)
         return Run(
-            engine.label,
-            sum(ends.values()),
-            finished - min(m["first"].at for m in marks if "first" in m),
-            cpu - sum(m["ready"].cpu for m in marks),
-            peak,
-            0 if found is None else found.total(),
+            engine=engine.label,
+            events=sum(ends.values()),
+            seconds=finished - first,
+            cpu_seconds=cpu - sum(m["ready"].cpu for m in marks),
+            peak_mib=peak,
+            violations=0 if found is None else found.total(),
+            ready_seconds=min(m["ready"].at for m in marks) - begun,
+            first_seconds=first - begun,
         )
 
     async def _watched(
@@ -191,6 +204,20 @@ class Runner:
             peak = max(peak, sum(peak_mib(process.pid) for process in processes if process.poll() is None))
             if engine.commits and await self._committed(group, ends):
                 return time.monotonic(), sum(cpu_seconds(process.pid) for process in processes), peak
+            await asyncio.sleep(_POLL_S)
+
+    async def reached(
+        self, process: subprocess.Popen[bytes], group: str, ends: dict[TopicPartition, int], log: Path
+    ) -> None:
+        """Wait until a group has committed the given ends.
+
+        Raises:
+            RunError: its process ended, or it was late.
+        """
+        deadline = time.monotonic() + _DEADLINE_S
+        while not await self._committed(group, ends):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RunError(f"{group} did not reach the end: {log.read_text('utf-8')[-3000:]}")
             await asyncio.sleep(_POLL_S)
 
     async def _committed(self, group: str, ends: dict[TopicPartition, int]) -> bool:

@@ -159,7 +159,7 @@ def named(name: str) -> tuple[Rule, ...]:
 
 def _some(rules: tuple[Rule, ...], count: int) -> tuple[Rule, ...]:
     families: dict[str, list[Rule]] = {}
-    for rule in rules:
+    for rule in sorted(rules, key=lambda rule: rule.id != "MOD001"):  # a waiver of the example policy names it
         families.setdefault(rule.family, []).append(rule)
     turns = [rule for row in zip_longest(*families.values()) for rule in row if rule is not None]
     return tuple(turns[:count])
