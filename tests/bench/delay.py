@@ -7,7 +7,6 @@ share the machine, so that the shares are higher loads than their numbers say. W
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from hegui.rules.violations import Violation
-from tests.bench.marks import read_marks
 from tests.bench.runner import ROOT, Engine, RunError, Runner, _end
 from tests.servers.spawn import spawn
 
@@ -85,40 +83,30 @@ async def delays(
     process = spawn(command, log=log, folder=ROOT)
     made = []
     try:
-        await _ready(process, log)
+        # Joining the group and the first second of judging are not what is measured.
+        await _generate(bootstrap, topic, min(2000.0, full * SHARES[0]), 3.0, first=0)
+        await runner.reached(process, group, await runner.ends(topic), log)
         for number, share in enumerate(SHARES, 1):
             before = await runner.ends(topic)
             results = await runner.ends(settings.topics.violations)
-            code = [
-                "-m",
-                "tests.bench.generator",
-                bootstrap,
-                topic,
-                str(full * share),
-                str(seconds),
-                str(number * 10**9),
-            ]
-            generator = await asyncio.create_subprocess_exec(
-                sys.executable, *code, cwd=ROOT, stdout=asyncio.subprocess.PIPE
-            )
-            told, _ = await generator.communicate()
+            rate = await _generate(bootstrap, topic, full * share, seconds, first=number * 10**9)
             await runner.reached(process, group, await runner.ends(topic), log)
             made.append(
-                await _measured(
-                    bootstrap, topic, settings.topics.violations, before, results, engine, share, float(told)
-                )
+                await _measured(bootstrap, topic, settings.topics.violations, before, results, engine, share, rate)
             )
     finally:
         await asyncio.to_thread(_end, process)
     return made
 
 
-async def _ready(process: subprocess.Popen[bytes], log: Path) -> None:
-    async with asyncio.timeout(30):
-        while "ready" not in read_marks(log):
-            if process.poll() is not None:
-                raise RunError(log.read_text("utf-8")[-2000:])
-            await asyncio.sleep(0.1)
+async def _generate(bootstrap: str, topic: str, rate: float, seconds: float, *, first: int) -> float:
+    """Write events at a pace; return the events per second that were reached."""
+    command = ["-m", "tests.bench.generator", bootstrap, topic, str(rate), str(seconds), str(first)]
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    told, _ = await process.communicate()
+    if process.returncode:
+        raise RunError("the generator failed")
+    return float(told)
 
 
 async def _measured(
