@@ -50,7 +50,10 @@ $(INSTALLED)bench: pyproject.toml $(INSTALLED)dev
 bench: servers $(INSTALLED)bench  ## Measure against the peers on Apache Kafka; writes tests/bench/RESULTS.md
 	$(BIN)/python -m tests.bench.run
 
+curves: servers $(INSTALLED)bench  ## Measure costs against what grows, and the delay under load; writes tests/bench/CURVES.md
+	$(BIN)/python -m tests.bench.curves
+
 clean:  ## Remove what was installed and built
 	rm -rf $(VENV) .venv-quix build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
-.PHONY: help demo setup check servers test pages bench clean
+.PHONY: help demo setup check servers test pages bench curves clean

@@ -289,16 +289,11 @@ class Engine:
         facts = Facts(self.snapshot, at_ms, group.tenant, group.service)
         for answers in plan.answers:
             value = answers.field(event)
-            if value == answers.last:  # a service has few models; a comparison is half the cost of a hash
-                found = answers.found
-            else:
-                found = answers.known.get(value)
-                if found is None:
-                    found = self._answer(answers, value, event, facts)
-                answers.last, answers.found = value, found
-            if found:
+            if value != answers.last:  # a service has few models; a comparison is half the cost of a hash
+                answers.last, answers.found = value, self._answer(answers, value, event, facts)
+            if answers.found:
                 deviations = deviations or []
-                deviations += [(rule, self._waived(rule, group, at_ms, result)) for rule, result in found]
+                deviations += [(rule, self._waived(rule, group, at_ms, result)) for rule, result in answers.found]
         for check, rule in plan.calls:
             try:
                 result = check(event, facts)
@@ -326,9 +321,11 @@ class Engine:
 
     @staticmethod
     def _answer(answers: Answers, value: object, event: Judged, facts: Facts) -> tuple[Deviation, ...]:
-        if len(answers.known) >= MAX_ANSWERS:
-            answers.known.clear()
-        found = answers.known[value] = _judged(answers.calls, event, facts)
+        found = answers.known.get(value)
+        if found is None:
+            if len(answers.known) >= MAX_ANSWERS:
+                answers.known.clear()
+            found = answers.known[value] = _judged(answers.calls, event, facts)
         return found
 
     def _turn(self, at_ms: int) -> None:
