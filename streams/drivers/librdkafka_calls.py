@@ -6,7 +6,7 @@ Rebalances and delivery reports call back from within these calls, in the same t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -28,6 +28,7 @@ from hegui.streams.drivers.librdkafka_sending import Sender, Sent
 from hegui.streams.drivers.librdkafka_transactions import Transactions, transactional_options
 from hegui.streams.evaluator import Evaluator, Output, Partition
 from hegui.streams.metrics import EvaluatorMetrics
+from hegui.streams.runs import Record
 from hegui.streams.settings import Settings
 from hegui.streams.watchdog import Progress
 
@@ -58,6 +59,8 @@ class BlockingMember(GroupMember):
         self._joined = self._closing = False
         self._refusal: str | None = None
         self._sent: list[Sent] = []
+        self._taken: list[Output] = []
+        """What `send_later` put into the open transaction."""
 
     def _subscribe(self) -> None:
         if self._transactions is not None:
@@ -142,6 +145,11 @@ class BlockingMember(GroupMember):
 
     # -- transactions
 
+    def _judge(self, batch: Mapping[Partition, Sequence[Record]]) -> tuple[list[Output], int | None]:
+        if self._transactions is not None:
+            self._taken += self._waiting
+        return super()._judge(batch)
+
     def _deliver_in_transaction(
         self, transactions: Transactions, outputs: list[Output], oldest_ms: int | None, now: float
     ) -> None:
@@ -164,13 +172,20 @@ class BlockingMember(GroupMember):
         if not due and not any(sent.outputs for sent in self._sent):
             return True
         if not transactions.commit(due, self._consumer.consumer_group_metadata()):
-            self._sent.clear()
+            self._forget_sent()
             return False
         for sent in self._sent:
             self._results_acknowledged({}, sent.oldest_ms)
         self._sent.clear()
+        self._taken.clear()
         self._commit_done(due)
         return True
+
+    def _forget_sent(self) -> None:
+        """Take note of an abort. No event leads to what `send_later` was given: it is sent again."""
+        self._sent.clear()
+        self._waiting[:0] = self._taken
+        self._taken.clear()
 
     def _begin_anew(self) -> None:
         """Judge again what an aborted transaction held, from the last commit on."""
@@ -237,7 +252,7 @@ class BlockingMember(GroupMember):
         self._epoch += 1
         if self._transactions is not None:
             self._transactions.abort()
-            self._sent.clear()
+            self._forget_sent()
         for place in lost:
             partition = (place.topic, place.partition)
             self._give_up(partition)
