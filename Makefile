@@ -41,10 +41,19 @@ pages: $(INSTALLED)dev  ## Write the pages of the rules and of the settings
 	$(BIN)/hegui rules pages rules/pages
 	$(BIN)/hegui config keys --format markdown > streams/settings.md
 
-bench: servers  ## Measure against the peers on Apache Kafka; writes tests/bench/RESULTS.md
+$(INSTALLED)bench: pyproject.toml $(INSTALLED)dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,librdkafka,seal,demo,bench]'
+	test -x .venv-quix/bin/python || $(PYTHON) -m venv .venv-quix
+	.venv-quix/bin/pip install --quiet --disable-pip-version-check -e '.[bench-quix]'
+	@touch $@
+
+bench: servers $(INSTALLED)bench  ## Measure against the peers on Apache Kafka; writes tests/bench/RESULTS.md
 	$(BIN)/python -m tests.bench.run
 
-clean:  ## Remove what was installed and built
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+curves: servers $(INSTALLED)bench  ## Measure costs against what grows, and the delay under load; writes tests/bench/CURVES.md
+	$(BIN)/python -m tests.bench.curves
 
-.PHONY: help demo setup check servers test pages bench clean
+clean:  ## Remove what was installed and built
+	rm -rf $(VENV) .venv-quix build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+.PHONY: help demo setup check servers test pages bench curves clean

@@ -51,13 +51,17 @@ MAX_ANSWERS = 1000
 class Answers:
     """What the rules that depend on one field said of each value of it met so far."""
 
-    __slots__ = ("calls", "field", "known")
+    __slots__ = ("calls", "field", "found", "known", "last")
 
     def __init__(self, field: str, calls: Calls) -> None:
         self.field = attrgetter(field)
         self.calls = calls
         self.known: dict[object, tuple[Deviation, ...]] = {}
         """Value to the rules that did not pass."""
+        self.last: object = self
+        """The value asked for last; at first none that an event has."""
+        self.found: tuple[Deviation, ...] = ()
+        """What was said of it."""
 
 
 class Plan:
@@ -302,12 +306,11 @@ class Engine:
         facts = Facts(self.snapshot, at_ms, group.tenant, group.service)
         for answers in plan.answers:
             value = answers.field(event)
-            found = answers.known.get(value)
-            if found is None:
-                found = self._answer(answers, value, event, facts)
-            if found:
+            if value != answers.last:  # a service has few models; a comparison is half the cost of a hash
+                answers.last, answers.found = value, self._answer(answers, value, event, facts)
+            if answers.found:
                 deviations = deviations or []
-                deviations += [(rule, self._waived(rule, group, at_ms, result)) for rule, result in found]
+                deviations += [(rule, self._waived(rule, group, at_ms, result)) for rule, result in answers.found]
         for check, rule in plan.calls:
             try:
                 result = check(event, facts)
@@ -335,9 +338,11 @@ class Engine:
 
     @staticmethod
     def _answer(answers: Answers, value: object, event: Judged, facts: Facts) -> tuple[Deviation, ...]:
-        if len(answers.known) >= MAX_ANSWERS:
-            answers.known.clear()
-        found = answers.known[value] = _judged(answers.calls, event, facts)
+        found = answers.known.get(value)
+        if found is None:
+            if len(answers.known) >= MAX_ANSWERS:
+                answers.known.clear()
+            found = answers.known[value] = _judged(answers.calls, event, facts)
         return found
 
     def _turn(self, at_ms: int) -> None:

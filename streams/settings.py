@@ -134,6 +134,9 @@ class EvaluatorSettings(_Section, frozen=True):
 
     client: Literal["aiokafka", "librdkafka"] = "aiokafka"
     """Kafka client that carries the events; `librdkafka` (extra `librdkafka`) fetches in threads of its own, beside the judgement."""
+    delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
+    """`exactly_once` (`client = "librdkafka"` only): results and positions are committed in one transaction every `commit_seconds`; those who read
+    committed records see each result once, and not before. Events of open and aborted transactions are not judged."""
     start: Literal["earliest", "latest"] = "earliest"
     """Where a new group begins; `latest`: at the last multiple of 4,096 before the end. A group that has committed goes on from there, always."""
     max_batch_records: Annotated[int, Meta(ge=1)] = 4096
@@ -343,6 +346,11 @@ def _check(settings: Settings) -> None:
         path = getattr(kafka.tls, name)
         if path and not Path(path).is_file():
             raise SettingsError(f"settings: kafka.tls.{name} is {path!r}, which is no file; correct the path")
+    if settings.evaluator.delivery == "exactly_once" and settings.evaluator.client != "librdkafka":
+        raise SettingsError(
+            f'settings: evaluator.delivery is "exactly_once" with evaluator.client {settings.evaluator.client!r}, whose transactions do not keep out '
+            'a member that the group gave up; set evaluator.client to "librdkafka", or evaluator.delivery to "at_least_once"'
+        )
     topics = settings.topics
     names = [t.name for t in topics.inputs]
     names += [topics.violations, topics.observations, topics.findings, topics.dead_letters, topics.coverage_gaps]

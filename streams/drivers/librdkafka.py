@@ -84,6 +84,7 @@ class LibrdkafkaDriver(BlockingMember):
 
     async def _process_with_errors(self, messages: Sequence[Any]) -> None:
         """Process a batch in which librdkafka tells of errors. What follows an error in its partition is read again."""
+        epoch = self._epoch
         good: list[Any] = []
         interrupted: set[Partition] = set()
         for message in messages:
@@ -96,6 +97,8 @@ class LibrdkafkaDriver(BlockingMember):
             elif error.name() in OUT_OF_RANGE or error.name() in UNREADABLE:
                 # What came before it goes first: then the partition stands at what the error is about.
                 await self._process(good)
+                if epoch != self._epoch:
+                    return  # a transaction was aborted: everything is read again, and the errors come again
                 good = []
                 interrupted.add(place)
                 recover = self._out_of_range if error.name() in OUT_OF_RANGE else self._unreadable
@@ -107,11 +110,12 @@ class LibrdkafkaDriver(BlockingMember):
             await self._in_thread(self._read_on)
 
     async def _process(self, messages: Sequence[Any]) -> None:
+        epoch = self._epoch
         while True:
             readable = read_records(messages)
             outputs, oldest_ms = self._judge(readable.batch)
             await self._in_thread(self._deliver, outputs, oldest_ms, busy=bool(messages))
-            if readable.read == len(messages):
+            if readable.read == len(messages) or epoch != self._epoch:
                 return
             unreadable = messages[readable.read]
             place = (unreadable.topic(), unreadable.partition())

@@ -6,7 +6,8 @@ Rebalances and delivery reports call back from within these calls, in the same t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -24,8 +25,10 @@ from hegui.streams.drivers.librdkafka_errors import (
     ask,
 )
 from hegui.streams.drivers.librdkafka_sending import Sender, Sent
+from hegui.streams.drivers.librdkafka_transactions import Transactions, transactional_options
 from hegui.streams.evaluator import Evaluator, Output, Partition
 from hegui.streams.metrics import EvaluatorMetrics
+from hegui.streams.runs import Record
 from hegui.streams.settings import Settings
 from hegui.streams.watchdog import Progress
 
@@ -39,18 +42,29 @@ class BlockingMember(GroupMember):
 
     def __init__(self, settings: Settings, evaluator: Evaluator, metrics: EvaluatorMetrics, progress: Progress) -> None:
         super().__init__(settings, evaluator, metrics, progress)
-        self._consumer = group_consumer(settings.kafka, self._on_error)
+        exactly_once = settings.evaluator.delivery == "exactly_once"
+        self._consumer = group_consumer(settings.kafka, self._on_error, read_committed=exactly_once)
+        sending = producer(
+            settings.kafka, self._on_error, transactional_options(settings.kafka) if exactly_once else {}
+        )
+        self._transactions = Transactions(sending) if exactly_once else None
         names = settings.topics
         self._sender = Sender(
-            producer(settings.kafka, self._on_error),
+            sending,
             {"violations": names.violations, "observations": names.observations, "dead_letters": names.dead_letters},
+            # Sums replace one another: they need no transaction, and its markers would be holes to the state agents.
+            {"observations": producer(settings.kafka, self._on_error)} if exactly_once else {},
         )
         self._epoch = 0
         self._joined = self._closing = False
         self._refusal: str | None = None
         self._sent: list[Sent] = []
+        self._taken: list[Output] = []
+        """What `send_later` put into the open transaction."""
 
     def _subscribe(self) -> None:
+        if self._transactions is not None:
+            self._transactions.start()
         self._consumer.subscribe(
             [topic.name for topic in self._settings.topics.inputs],
             on_assign=self._on_assign,
@@ -72,6 +86,9 @@ class BlockingMember(GroupMember):
 
     def _deliver(self, outputs: list[Output], oldest_ms: int | None, *, busy: bool) -> None:
         now = time.monotonic()
+        if self._transactions is not None:
+            self._deliver_in_transaction(self._transactions, outputs, oldest_ms, now)
+            return
         positions: dict[Partition, int] = {}
         if self._tick_is_due(now):
             outputs = outputs + self._tick(self._ends())
@@ -112,12 +129,69 @@ class BlockingMember(GroupMember):
         else:
             raise KafkaError(error.name())
 
-    def _drain(self) -> None:
-        """Send the sums of what was judged, wait for all acknowledgements, commit."""
+    def _drain(self) -> bool:
+        """Send the sums of what was judged, wait for all acknowledgements, commit.
+
+        Returns:
+            False when a transaction was aborted: what was judged since the last commit is to be judged again.
+        """
         self._sent.append(self._sender.send(self.evaluator.tick({}), self._positions(), None))
+        if self._transactions is not None:
+            return self._commit_transaction(self._transactions)
         while self._sent:
             self._acknowledge()
         self._commit()
+        return True
+
+    # -- transactions
+
+    def _judge(self, batch: Mapping[Partition, Sequence[Record]]) -> tuple[list[Output], int | None]:
+        if self._transactions is not None:
+            self._taken += self._waiting
+        return super()._judge(batch)
+
+    def _deliver_in_transaction(
+        self, transactions: Transactions, outputs: list[Output], oldest_ms: int | None, now: float
+    ) -> None:
+        """Send within the transaction. It is committed together with a tick: sums, results and positions are of the same events."""
+        commit = self._commit_is_due(now)
+        if self._tick_is_due(now) or commit:
+            outputs = outputs + self._tick(self._ends())
+        if outputs or oldest_ms is not None:
+            self._sent.append(self._sender.send(outputs, {}, oldest_ms))
+        self._sender.serve()
+        if commit and not self._commit_transaction(transactions):
+            self._begin_anew()
+        self._progress.alive()
+
+    def _commit_transaction(self, transactions: Transactions) -> bool:
+        for sent in self._sent:
+            self._sender.wait(sent)
+        self._acknowledged.update(self._positions())
+        due = self._to_commit()
+        if not due and not any(sent.outputs for sent in self._sent):
+            return True
+        if not transactions.commit(due, self._consumer.consumer_group_metadata()):
+            self._forget_sent()
+            return False
+        for sent in self._sent:
+            self._results_acknowledged({}, sent.oldest_ms)
+        self._sent.clear()
+        self._taken.clear()
+        self._commit_done(due)
+        return True
+
+    def _forget_sent(self) -> None:
+        """Take note of an abort. No event leads to what `send_later` was given: it is sent again."""
+        self._sent.clear()
+        self._waiting[:0] = self._taken
+        self._taken.clear()
+
+    def _begin_anew(self) -> None:
+        """Judge again what an aborted transaction held, from the last commit on."""
+        for partition in list(self.evaluator.sources):
+            self._give_up(partition)
+        self._on_assign(self._consumer, self._consumer.assignment())
 
     def _ends(self) -> dict[Partition, tuple[int, int]]:
         """Return the end of each log and the client's position in it, for the partitions whose end is known."""
@@ -131,6 +205,10 @@ class BlockingMember(GroupMember):
     def _close(self, clean: bool) -> None:
         """Leave the group. After a failure nothing more may be committed; another member takes over at once."""
         self._closing = True
+        if self._transactions is not None and not clean:
+            # Else the broker would hold back committed results of others until it ends the transaction by itself.
+            with suppress(KafkaError, KafkaException):
+                self._transactions.abort()
         self._consumer.close()
         if clean:
             self._sender.close()
@@ -172,6 +250,9 @@ class BlockingMember(GroupMember):
     def _on_lost(self, _: Any, lost: Iterable[Any]) -> None:
         """The group gave us up, and others may have the partitions by now: what is not committed will be judged again."""
         self._epoch += 1
+        if self._transactions is not None:
+            self._transactions.abort()
+            self._forget_sent()
         for place in lost:
             partition = (place.topic, place.partition)
             self._give_up(partition)
@@ -192,7 +273,9 @@ class BlockingMember(GroupMember):
         self._consumer.assign([TopicPartition(*p, source.position) for p, source in self.evaluator.sources.items()])
 
     def _out_of_range(self, partition: Partition, _: str) -> None:
-        self._drain()
+        if not self._drain():
+            self._begin_anew()
+            return
         source = self.evaluator.sources.get(partition)
         if source is not None:
             at = max(source.position, source.resume_at)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import Consumer, Producer
 
 from hegui.streams.settings import KafkaSettings
+
+FETCH_OPTIONS: dict[str, Any] = {
+    "fetch.wait.max.ms": 100,
+    # A short queue and small fetches stay in the processor's cache: 0.8 us a record in librdkafka's threads, 1.3 us with 32 MB.
+    "fetch.message.max.bytes": 1024 * 1024,
+    "fetch.max.bytes": 4 * 1024 * 1024,
+    "queued.max.messages.kbytes": 8 * 1024,
+    # How long the fetcher sleeps when it finds the queue full. With the default of 1000 the loop idles: a third of the rate.
+    # With 2 it wakes for nothing. 8 MB last longer than 10 ms.
+    "fetch.queue.backoff.ms": 10,
+}
+"""How records are fetched."""
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -37,28 +50,26 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     return options
 
 
-def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Consumer:
-    """Return a consumer of the evaluators' group. It never commits and never resets an offset by itself."""
+def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None], *, read_committed: bool = False) -> Consumer:
+    """Return a consumer of the evaluators' group. It never commits and never resets an offset by itself.
+
+    With `read_committed`, records of open and aborted transactions are not read, and a committed position is that of a transaction that ended.
+    """
     options = client_options(kafka) | {
         "group.id": kafka.group_id,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
-        "isolation.level": "read_uncommitted",  # as aiokafka's default
+        "isolation.level": "read_committed"
+        if read_committed
+        else "read_uncommitted",  # the latter is aiokafka's default
         # aiokafka's only assignor: members with either client share a group, so that a rolling change of the client works.
         "partition.assignment.strategy": "roundrobin",
         "session.timeout.ms": round(kafka.session_timeout_seconds * 1000),
         "heartbeat.interval.ms": round(kafka.session_timeout_seconds * 1000 / 10),
         "max.poll.interval.ms": max(300_000, round(kafka.session_timeout_seconds * 1000)),
         "check.crcs": kafka.check_crcs,
-        "fetch.wait.max.ms": 100,
-        # A short queue and small fetches stay in the processor's cache: 0.8 us a record in librdkafka's threads, 1.3 us with 32 MB.
-        "fetch.message.max.bytes": 1024 * 1024,
-        "fetch.max.bytes": 4 * 1024 * 1024,
-        "queued.max.messages.kbytes": 8 * 1024,
-        # How long the fetcher sleeps when it finds the queue full. With the default of 1000 the loop idles: a third of the rate.
-        # With 2 it wakes for nothing. 8 MB last longer than 10 ms.
-        "fetch.queue.backoff.ms": 10,
+        **FETCH_OPTIONS,
         # The only way in which librdkafka says that it passed over what holds no records (transaction markers).
         "enable.partition.eof": True,
         "error_cb": on_error,
@@ -68,7 +79,9 @@ def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Con
     return Consumer(options)
 
 
-def producer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Producer:
+def producer(
+    kafka: KafkaSettings, on_error: Callable[[Any], None], transactional: Mapping[str, Any] = MappingProxyType({})
+) -> Producer:
     """Return an idempotent producer: acknowledged by all in-sync replicas, in order per partition, keys placed as Kafka's own."""
     return Producer(
         client_options(kafka)
@@ -82,5 +95,6 @@ def producer(kafka: KafkaSettings, on_error: Callable[[Any], None]) -> Producer:
             "compression.type": "lz4",
             "message.timeout.ms": 30_000,
             "error_cb": on_error,
+            **transactional,
         }
     )

@@ -39,9 +39,10 @@ PASSING = frozenset(
         "NOT_LEADER_FOR_PARTITION",
         "REQUEST_TIMED_OUT",
         "UNKNOWN_TOPIC_OR_PART",
+        "UNSTABLE_OFFSET_COMMIT",
     }
 )
-"""A broker restarts or hands over."""
+"""A broker restarts or hands over, or a transaction with positions is still open."""
 REFUSED = frozenset(
     {
         "_AUTHENTICATION",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -16,11 +17,12 @@ _ANY_PARTITION = -1
 class Sent:
     """Results under way: the positions they cover may be committed once all are acknowledged."""
 
-    __slots__ = ("oldest_ms", "positions", "refusal", "unacknowledged")
+    __slots__ = ("oldest_ms", "outputs", "positions", "refusal", "unacknowledged")
 
     def __init__(self, positions: dict[Partition, int], oldest_ms: int | None, outputs: int) -> None:
         self.positions = positions
         self.oldest_ms = oldest_ms
+        self.outputs = outputs
         self.unacknowledged = outputs
         self.refusal: str | None = None
 
@@ -32,11 +34,20 @@ class Sent:
 
 
 class Sender:
-    """Keeps the order of outputs within each partition. One thread."""
+    """Keeps the order of outputs within each partition. One thread.
 
-    def __init__(self, producer: Any, topics: Mapping[Destination, str]) -> None:
+    Args:
+        producer: sends what has no producer of its own.
+        topics: destination to topic.
+        apart: destination to the producer of its own.
+    """
+
+    def __init__(
+        self, producer: Any, topics: Mapping[Destination, str], apart: Mapping[Destination, Any] = MappingProxyType({})
+    ) -> None:
         self._producer = producer
-        self._topics = topics
+        self._places = {destination: (apart.get(destination, producer), topic) for destination, topic in topics.items()}
+        self._producers = [producer, *apart.values()]
         self._abandoned = False
 
     def send(self, outputs: Sequence[Output], positions: dict[Partition, int], oldest_ms: int | None) -> Sent:
@@ -47,8 +58,10 @@ class Sender:
         """
         sent = Sent(positions, oldest_ms, len(outputs))
         for output in outputs:
+            producer, topic = self._places[output.destination]
             self._produce(
-                self._topics[output.destination],
+                producer,
+                topic,
                 output.value,
                 output.key,
                 partition=_ANY_PARTITION if output.partition is None else output.partition,
@@ -64,17 +77,18 @@ class Sender:
             KafkaError: the broker refused it.
         """
         sent = Sent({}, None, 1)
-        self._produce(topic, value, key, on_delivery=sent.delivered)
+        self._produce(self._producer, topic, value, key, on_delivery=sent.delivered)
         self.wait(sent)
 
-    def _produce(self, *record: Any, **named: Any) -> None:
+    @staticmethod
+    def _produce(producer: Any, *record: Any, **named: Any) -> None:
         from confluent_kafka import KafkaException
 
         while True:
             try:
-                self._producer.produce(*record, **named)
+                producer.produce(*record, **named)
             except BufferError:  # the queue is full
-                self._producer.poll(0.1)
+                producer.poll(0.1)
             except KafkaException as error:
                 raise KafkaError(error.args[0].name()) from None
             else:
@@ -89,7 +103,9 @@ class Sender:
         while sent.unacknowledged and sent.refusal is None:
             if self._abandoned:
                 raise KafkaError("results were given up")
-            self._producer.poll(0.1)
+            for producer in self._producers:
+                if sent.unacknowledged:
+                    producer.poll(0.1 if producer is self._producers[-1] else 0)
         if sent.refusal is not None:
             raise KafkaError(sent.refusal)
 
@@ -99,10 +115,11 @@ class Sender:
 
     def serve(self) -> None:
         """Take in the delivery reports that are there. Does not block."""
-        self._producer.poll(0)
+        for producer in self._producers:
+            producer.poll(0)
 
     def close(self, grace_seconds: float = 5.0) -> None:
         """Give what was not acknowledged a last moment, then forget it."""
         end = time.monotonic() + grace_seconds
-        while self._producer.flush(0.1) and time.monotonic() < end:
+        while any([producer.flush(0.1) for producer in self._producers]) and time.monotonic() < end:  # noqa: C419 - all get their turn
             pass

@@ -14,53 +14,18 @@ from typing import Any
 import faust
 import mode.loop
 
-from hegui.rules.engine import Engine
-from hegui.rules.violations import RECORDED, VIOLATION_TYPE, identity_uid, violation
-from hegui.streams.decoders import decode_cloudevents
-from hegui.streams.offline import offline_engine
-from hegui.streams.policy_file import load_policy
 from hegui.streams.settings import Settings, load_settings
-from tests.bench import synthetic_rules
-from tests.bench.load import POLICY
 from tests.bench.marks import mark
-
-import msgspec  # isort: skip
-
-_DAY_MS = 86_400_000
-_HEADERS = [("ce_specversion", b"1.0"), ("ce_type", VIOLATION_TYPE.encode()), ("content-type", b"application/json")]
-_encode = msgspec.json.Encoder().encode
+from tests.bench.peer_judge import Made, PeerJudge
 
 
-def judge(
-    engine: Engine, event: Any, trusted_ms: tuple[int, int]
-) -> tuple[bytes, bytes, list[tuple[str, bytes]]] | None:
-    """Return key, value and headers of the event's violation, None when there is none."""
+def judge(peer: PeerJudge, event: Any) -> Made | None:
     message = event.message
-    (envelope,) = decode_cloudevents(event.value, message.headers)
-    at_ms = int(envelope.time.timestamp() * 1000)
-    trusted = trusted_ms[0] <= at_ms - int(message.timestamp * 1000) <= trusted_ms[1]
-    group = engine.group(envelope.tenant, envelope.data.service)
-    _, deviations = engine.evaluate(group, envelope.data, at_ms, trusted=trusted)
-    if not deviations or not any(result.outcome in RECORDED for _, result in deviations):
-        return None
-    made = violation(
-        tenant=envelope.tenant,
-        source=envelope.source,
-        event_id=envelope.id,
-        revision=envelope.revision,
-        at_ms=at_ms,
-        service=group.label,
-        deviations=deviations,
-        rule_set=engine.rule_set,
-        policy=engine.snapshot.policy.version,
-        facts=engine.snapshot.positions(),
-        position=(message.topic, message.partition, message.offset),
-    )
-    key = identity_uid(envelope.tenant, envelope.source, envelope.id).encode()
-    return key, _encode(made), [*_HEADERS, ("ce_id", made.uid.encode()), ("ce_source", b"hegui")]
+    place = (message.topic, message.partition, message.offset)
+    return peer(event.value, message.headers, int(message.timestamp * 1000), *place)
 
 
-def build(settings: Settings, engine: Engine, style: str, folder: Path) -> faust.App:
+def build(settings: Settings, peer: PeerJudge, style: str, folder: Path) -> faust.App:
     (source,) = settings.topics.inputs
     tuned: dict[str, Any] = {} if style == "agent" else {"broker_max_poll_records": 500, "cython_optimizations": True}
     app = faust.App(
@@ -86,10 +51,6 @@ def build(settings: Settings, engine: Engine, style: str, folder: Path) -> faust
     raw: dict[str, Any] = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     events = app.topic(source.name, **raw)
     violations = app.topic(settings.topics.violations, **raw)
-    trusted_ms = (
-        -round(settings.evaluator.max_age_days * _DAY_MS),
-        round(settings.evaluator.max_future_seconds * 1000),
-    )
 
     @app.on_partitions_assigned.connect
     async def assigned(*_: Any, **__: Any) -> None:
@@ -101,9 +62,8 @@ def build(settings: Settings, engine: Engine, style: str, folder: Path) -> faust
             if first:
                 first = False
                 mark("first")
-            if (made := judge(engine, event, trusted_ms)) is not None:
-                key, value, headers = made
-                await violations.send(key=key, value=value, headers=headers)
+            if (made := judge(peer, event)) is not None:
+                await violations.send(key=made.key, value=made.value, headers=made.headers)
 
     async def many(stream: Any) -> None:
         first = True
@@ -112,9 +72,8 @@ def build(settings: Settings, engine: Engine, style: str, folder: Path) -> faust
                 first = False
                 mark("first")
             for event in batch:
-                if (made := judge(engine, event, trusted_ms)) is not None:
-                    key, value, headers = made
-                    await violations.send(key=key, value=value, headers=headers)
+                if (made := judge(peer, event)) is not None:
+                    await violations.send(key=made.key, value=made.value, headers=made.headers)
 
     app.agent(events, name="judge")(many if style == "take" else one_by_one)
     return app
@@ -122,10 +81,9 @@ def build(settings: Settings, engine: Engine, style: str, folder: Path) -> faust
 
 def main(config: str, book: str, style: str) -> None:
     settings = load_settings(Path(config))
-    policy, _ = load_policy(POLICY)
-    engine = offline_engine(policy, synthetic_rules.named(book), Path(config).with_name("optouts.jsonl"))
+    peer = PeerJudge(settings, book, Path(config).with_name("optouts.jsonl"))
     mode.loop.use("aio" if style == "agent" else "uvloop")
-    worker = faust.Worker(build(settings, engine, style, Path(config).parent), loglevel="warning")
+    worker = faust.Worker(build(settings, peer, style, Path(config).parent), loglevel="warning")
     worker.execute_from_commandline()
 
 

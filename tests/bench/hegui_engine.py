@@ -44,9 +44,10 @@ def _set_marks(settings: Settings) -> None:
     Evaluator.judge = first_judge  # type: ignore[method-assign]
 
 
-def main(config: str, book: str, client: str = "aiokafka") -> int:
+def main(config: str, book: str, client: str = "aiokafka", delivery: str = "at_least_once") -> int:
     settings = settings_from(Path(config))
-    settings = msgspec.structs.replace(settings, evaluator=msgspec.structs.replace(settings.evaluator, client=client))
+    evaluator = msgspec.structs.replace(settings.evaluator, client=client, delivery=delivery)
+    settings = msgspec.structs.replace(settings, evaluator=evaluator)
     import hegui.streams.daemon  # noqa: F401 - imports all parts before they are patched
 
     if book != "real":

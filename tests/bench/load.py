@@ -14,15 +14,13 @@ from pathlib import Path
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from hegui.rules.core import Rule
+from hegui.rules.violations import identity_uid
 from hegui.streams import simulation
-from hegui.streams.offline import Judged, judge, offline_engine
-from hegui.streams.policy_file import load_policy
 from hegui.streams.settings import Settings
+from tests.bench.peer_judge import Found, PeerJudge, found_in
 
 PARTITIONS = 4
 FAULTS = 0.02
-POLICY = Path(simulation.__file__).parent / "examples" / "policy.yaml"
 
 _TEMPLATES = 4000
 _BATCH_BYTES = 64 * 1024
@@ -31,9 +29,9 @@ _BATCH_BYTES = 64 * 1024
 class Traffic:
     """The events of the benchmark, and what the rules say of them."""
 
-    def __init__(self, templates: int = _TEMPLATES, seed: int = 7) -> None:
+    def __init__(self, templates: int = _TEMPLATES, seed: int = 7, faults: float = FAULTS) -> None:
         self.now_ms = time.time_ns() // 1_000_000
-        made = simulation.traffic(lambda: self.now_ms, seed=seed, faults=FAULTS, run="bench")
+        made = simulation.traffic(lambda: self.now_ms, seed=seed, faults=faults, run="bench")
         self.envelopes = list(islice(made, templates))
         self._halves = [self._cut(simulation.encode(e), e.id) for e in self.envelopes]
         self.opt_outs = simulation.opt_outs(self.now_ms)
@@ -43,10 +41,10 @@ class Traffic:
         before, _, after = value.partition(f'"id":"{event_id}"'.encode())
         return before + b'"id":"bench-', b'"' + after
 
-    def values(self, count: int) -> Iterator[bytes]:
-        """Yield records: the templates in turn, each with an id of its own."""
+    def values(self, count: int, first: int = 0) -> Iterator[bytes]:
+        """Yield records: the templates in turn, each with an id of its own, numbered from `first` on."""
         halves = self._halves
-        for number in range(count):
+        for number in range(first, first + count):
             before, after = halves[number % len(halves)]
             yield b"%b%d%b" % (before, number, after)
 
@@ -57,29 +55,30 @@ class Traffic:
     def write_opt_outs(self, file: Path) -> None:
         file.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in self.opt_outs))
 
-    def judged(self, rules: Iterable[Rule], opt_outs: Path) -> list[Judged]:
-        """Judge every template without Kafka: the reference."""
-        policy, _ = load_policy(POLICY)
-        engine = offline_engine(policy, tuple(rules), opt_outs)
-        found = list(judge(engine, self.envelopes))
-        return [one for one in found if isinstance(one, Judged)]
+    def expected(self, judge: PeerJudge) -> list[Found | None]:
+        """Judge every template without Kafka, one by one: what its violation must say, None where there is none."""
+        made = [judge(simulation.encode(e), (), self.now_ms, "reference", 0, 0) for e in self.envelopes]
+        return [None if one is None else found_in(one.value) for one in made]
 
-    def violations(self, count: int, judged: list[Judged]) -> int:
-        """Return how many of the first `count` records make a violation."""
-        violating = [one.violation is not None for one in judged]
-        rounds, rest = divmod(count, len(violating))
-        return rounds * sum(violating) + sum(violating[:rest])
+    def violations(self, count: int, expected: list[Found | None]) -> set[Found]:
+        """Return what the violations of the first `count` records must say: each record has an identity of its own."""
+        found = set()
+        for number in range(count):
+            envelope, said = self.envelopes[number % len(expected)], expected[number % len(expected)]
+            if said is not None:
+                found.add(Found(identity_uid(envelope.tenant, envelope.source, f"bench-{number}"), said.results))
+        return found
 
 
-async def fill(bootstrap: str, topic: str, values: Iterable[bytes]) -> int:
+async def fill(bootstrap: str, topic: str, values: Iterable[bytes], partitions: int = PARTITIONS) -> int:
     """Send the values to the partitions in turn; return how many there were."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, max_batch_size=_BATCH_BYTES)
     await producer.start()
     sent = 0
     try:
-        batches = [producer.create_batch() for _ in range(PARTITIONS)]
+        batches = [producer.create_batch() for _ in range(partitions)]
         for value in values:
-            partition = sent % PARTITIONS
+            partition = sent % partitions
             if batches[partition].append(key=None, value=value, timestamp=None) is None:
                 await producer.send_batch(batches[partition], topic, partition=partition)
                 batches[partition] = producer.create_batch()

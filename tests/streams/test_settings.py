@@ -193,6 +193,17 @@ def test_librdkafka_takes_what_the_settings_say(load, environment):
     librdkafka_clients.producer(kafka, print)
 
 
+def test_exactly_once_is_refused_where_a_zombie_could_commit(load):
+    with pytest.raises(SettingsError) as raised:
+        load(EVALUATOR__DELIVERY="exactly_once")
+    told = str(raised.value)
+    assert "evaluator.delivery" in told
+    assert '"librdkafka"' in told
+    assert "\n" not in told
+    found = load(EVALUATOR__DELIVERY="exactly_once", EVALUATOR__CLIENT="librdkafka")
+    assert found.evaluator.delivery == "exactly_once"
+
+
 def test_the_client_is_chosen_by_its_name(load):
     assert choice.driver_class(load()) is AiokafkaDriver
     assert choice.driver_class(load(EVALUATOR__CLIENT="librdkafka")) is LibrdkafkaDriver

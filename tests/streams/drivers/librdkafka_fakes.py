@@ -17,8 +17,8 @@ def nothing() -> None:
     """Let the first batch pass."""
 
 
-def error(name: str, *, fatal: bool = False) -> KafkaError:
-    return KafkaError(getattr(KafkaError, name), name, fatal)
+def error(name: str, *, fatal: bool = False, retriable: bool = False, abort: bool = False) -> KafkaError:
+    return KafkaError(getattr(KafkaError, name), name, fatal, retriable, abort)
 
 
 class FakeConsumer:
@@ -128,6 +128,12 @@ class FakeConsumer:
         self.group.update(plain)
         return list(offsets)
 
+    def assignment(self) -> list[TopicPartition]:
+        return [TopicPartition(*p) for p in self.positions]
+
+    def consumer_group_metadata(self) -> "FakeConsumer":
+        return self
+
     def close(self) -> None:
         if self.positions:
             self._listener["on_revoke"](self, [TopicPartition(*p) for p in self.positions])
@@ -191,3 +197,57 @@ class FakeProducer:
 
     def of(self, topic: str) -> list[Produced]:
         return [record for record in self.produced if record.topic == topic]
+
+
+class FakeTransactionalProducer(FakeProducer):
+    """What it sends, and positions, count only with the commit of their transaction. `refusals`: errors for the coming calls, by name of the call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = False
+        self.committed: list[Produced] = []
+        self.aborted: list[Produced] = []
+        self.calls: list[str] = []
+        self.refusals: dict[str, list[KafkaError]] = {}
+        self._first = 0
+        self._offsets: tuple[FakeConsumer, dict[Partition, int]] | None = None
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if refusals := self.refusals.get(name):
+            raise KafkaException(refusals.pop(0))
+
+    def produce(self, *record: Any, **named: Any) -> None:
+        assert self.open, "sent outside of a transaction"
+        super().produce(*record, **named)
+
+    def init_transactions(self, _: float) -> None:
+        self._call("init")
+
+    def begin_transaction(self) -> None:
+        assert not self.open
+        self.open = True
+
+    def send_offsets_to_transaction(self, offsets: Sequence[TopicPartition], member: FakeConsumer, _: float) -> None:
+        self._call("offsets")
+        self._offsets = (member, {(p.topic, p.partition): p.offset for p in offsets})
+
+    def commit_transaction(self, _: float) -> None:
+        self._call("commit")
+        self.committed += self._end()
+        if self._offsets is not None:
+            member, offsets = self._offsets
+            member.commits.append(offsets)
+            member.group.update(offsets)
+            self._offsets = None
+
+    def abort_transaction(self, _: float) -> None:
+        self._call("abort")
+        self.aborted += self._end()
+        self._offsets = None
+
+    def _end(self) -> list[Produced]:
+        assert self.open
+        self.open = False
+        ended, self._first = self.produced[self._first :], len(self.produced)
+        return ended

@@ -38,8 +38,8 @@ class Rig:
         self.log = log if isinstance(log, dict) else {FIRST: FakePartition(list(log))}
         self.consumer = FakeConsumer(self.log, dict(committed or {}))
         self.producer = FakeProducer(hold=hold)
-        patch.setattr(librdkafka_calls, "group_consumer", lambda *_: self.consumer)
-        patch.setattr(librdkafka_calls, "producer", lambda *_: self.producer)
+        patch.setattr(librdkafka_calls, "group_consumer", lambda *_, **__: self.consumer)
+        patch.setattr(librdkafka_calls, "producer", self.producer_for)
         self.settings = settings(**(EAGER | environment))
         self.metrics = EvaluatorMetrics(CollectorRegistry())
         self.metrics.initialise(RULES, [TOPIC])
@@ -48,6 +48,9 @@ class Rig:
         self.driver = librdkafka.LibrdkafkaDriver(
             self.settings, evaluator(**(EAGER | environment)), self.metrics, self.progress
         )
+
+    def producer_for(self, *_: object) -> FakeProducer:
+        return self.producer
 
     async def run(self, steps: int) -> None:
         """Run as the daemon does, and stop clean after so many steps."""

@@ -1,0 +1,37 @@
+"""The evaluator's judgement must not become slower: its cost beside bare decoding of the same records in the same run, under 20 s.
+
+Measured with the whole book: 3.72 times bare decoding; 25 measurements on a machine with a load of 3 on two cores lay between 3.56 and 3.90.
+The limit leaves 18 % above the median, four times that spread's half; three measurements in turn must miss it. Each is a process of its own:
+a tool that counts lines would slow down one side only.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+LIMIT = 4.4
+TRIES = 3
+ROOT = Path(__file__).parents[2]
+
+
+def ratio(decodings=1):
+    command = [sys.executable, "-m", "tests.bench.engine_cost", "--ratio", str(decodings)]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    done = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+def test_judging_costs_no_more_than_it_did_beside_bare_decoding():
+    found = []
+    for _ in range(TRIES):
+        found.append(ratio())
+        print(f"judging takes {found[-1]:.2f} times as long as decoding; the limit is {LIMIT}")
+        if found[-1] <= LIMIT:
+            return
+    raise AssertionError(f"judging an event takes {found} times as long as decoding it; the limit is {LIMIT}")
+
+
+def test_the_guard_would_notice_a_second_decoding():
+    assert ratio(decodings=2) > LIMIT
