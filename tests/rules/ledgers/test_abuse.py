@@ -86,6 +86,7 @@ def test_the_order_in_which_inputs_are_told_does_not_matter() -> None:
 
 def test_it_is_forgotten_when_neither_input_nor_suspension_can_matter() -> None:
     state = told(entry((0, 1), (1, 2), (2, 3))).conclude({}, 0, POLICY).state
+    assert state.subject == "svc"
     assert state.over_ms(POLICY) == DAY_START_MS + 2 + KEPT_MS
     (gone,) = state.retracted()
     assert gone.record_key() == f"default|svc|{state.user}|{DAY_START_MS + 2}".encode()
