@@ -4,12 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-import msgspec
-
-from hegui.rules.blocks import totals
 from hegui.rules.engine import Engine
 from hegui.rules.events import Envelope
-from hegui.rules.ledgers.form import State
 from hegui.streams.decoders import decode_cloudevents
 from hegui.streams.errors import DecodeError
 from hegui.streams.observations import partition_of
@@ -17,21 +13,7 @@ from hegui.streams.simulation import envelope
 from hegui.streams.state.ledgers import LEDGER, ledger_place, read_state
 from tests.broker.harness import Deployment
 from tests.broker.reference import Reference
-from tests.streams.state.ledger_events import KINDS, folded
-
-CONCLUDED = ("condemned_at_ms", "episode", "cleared", "last_ms")
-"""Fields that say when something was concluded: that depends on the way in which it was told."""
-
-
-def comparable(state: State[Any]) -> dict[str, Any]:
-    """A state without what depends on the way in which it was told."""
-    found: dict[str, Any] = msgspec.to_builtins(state)
-    marks = getattr(state, "marks", None)
-    if marks is not None:
-        found["marks"] = {name: n for name, n in totals(marks).items() if n}
-    for gone in (*CONCLUDED, *(("told",) if "inputs" in found else ())):
-        found.pop(gone, None)
-    return found
+from tests.streams.state.ledger_events import KINDS, comparable, folded
 
 
 def events(clock_ms: Any, *, seed: int, run: str = "ledgers", **_: Any) -> Iterator[Envelope]:

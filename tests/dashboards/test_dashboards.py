@@ -194,6 +194,7 @@ ANSWERS = [
             '{tenant="t", entity="small", year="2026", kind="ordinary"}': 30,
             '{tenant="t", entity="large", year="2026", kind="ordinary"}': 90,
             '{tenant="t", entity="small", year="2026", kind="sensitive"}': 10,
+            '{tenant="t", entity="still", year="2026", kind="ordinary"}': 366,
         },
     ),
     ("overview", "Waivers without effect", {'compliance_waivers{instance="a",state="active"}': "2x600"}, {"{}": 0}),

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
+from hegui.rules.blocks import totals
 from hegui.rules.case_events import ComplaintEvent, IncidentEvent, NoticeEvent
 from hegui.rules.core import Outcome
 from hegui.rules.engine import Engine
@@ -19,9 +21,11 @@ from hegui.rules.events import (
 )
 from hegui.rules.evidence import reference
 from hegui.rules.facts import Facts
+from hegui.rules.ledgers.abuse import AbuseState
 from hegui.rules.ledgers.corpora import COUNTS, CorpusSum
 from hegui.rules.ledgers.coverage import COVERAGE_RULES, CoverageSum
 from hegui.rules.ledgers.form import State
+from hegui.rules.ledgers.labels import ProduceIdState
 from hegui.rules.ledgers.recording import Ingested, assessment, dataset_of
 from hegui.rules.ledgers.sources import SourceSum
 from hegui.streams.simulation import SOUND, person
@@ -89,6 +93,23 @@ KINDS: dict[str, Any] = {
     "notice": lambda n, t: NoticeEvent(service="unheard-of", handled_at_ms=None if n % 2 else t),
     "image": SOUND["image"],
 }
+
+
+CONCLUDED = ("condemned_at_ms", "condemned_by_ms", "episode", "cleared", "last_ms")
+"""Fields that say when something was concluded of a source: that depends on the way in which it was told."""
+
+
+def comparable(state: State[Any]) -> dict[str, Any]:
+    """A state without what depends on the way in which it was told: of a user, that something is known."""
+    found: dict[str, Any] = msgspec.to_builtins(state)
+    if isinstance(state, AbuseState):
+        return {name: found[name] for name in ("ledger", "service", "user")}
+    marks = getattr(state, "marks", None)
+    if marks is not None:
+        found["marks"] = {name: n for name, n in totals(marks).items() if n}
+    for gone in CONCLUDED if not isinstance(state, ProduceIdState) else ():
+        found.pop(gone, None)
+    return found
 
 
 def folded(engine: Engine, told: Iterable[tuple[Envelope, int]]) -> dict[tuple[type, str, str], State[Any]]:

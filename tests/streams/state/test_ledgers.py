@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from hegui.rules.blocks import totals
 from hegui.rules.core import Outcome
 from hegui.rules.engine import rule_set_hash
 from hegui.rules.evidence import reference
@@ -29,7 +28,7 @@ from hegui.streams.state.issues import IssueKeeper
 from hegui.streams.state.ledgers import LEDGER, ledger_place
 from tests.streams import example
 from tests.streams.example import BOOK, POLICY, engine, envelope
-from tests.streams.state.ledger_events import KINDS, folded
+from tests.streams.state.ledger_events import KINDS, comparable, folded
 from tests.streams.test_end_to_end import SOURCES, World, _small_blocks, play, steps  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.usefixtures("_small_blocks")
@@ -499,17 +498,6 @@ def _kinds():
         services = tuple(replace(s, label_index=True) for s in POLICY.services)
         patch.setattr(example, "POLICY", replace(POLICY, services=services, source_min_sample=5, label_index_days=300))
         yield
-
-
-def comparable(state):
-    """A state without what depends on the way it was told: marks, and what was concluded."""
-    found = msgspec.to_builtins(state)
-    marks = getattr(state, "marks", None)
-    if marks is not None:
-        found["marks"] = {name: n for name, n in totals(marks).items() if n}
-    for gone in ("condemned_at_ms", "episode", "cleared", "told" if "inputs" in found else "", "last_ms"):
-        found.pop(gone, None)
-    return found
 
 
 @settings(max_examples=60, deadline=None)
