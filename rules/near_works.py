@@ -1,8 +1,8 @@
 """Finds registered works whose Content-Code differs from that of a record in at most so many bits. Exact: none is missed.
 
-Multi-index hashing (Norouzi, Punjani, Fleet, CVPR 2012): of two codes of 64 bits that differ in at most `d` bits, one of the four
-16-bit parts differs in at most `d // 4`. So the four parts, and the few values around each, lead to all candidates, and counting the
-differing bits decides.
+Multi-index hashing (Norouzi, Punjani, Fleet, CVPR 2012): of two codes of 64 bits that differ in at most `4 r + a` bits, one of the first
+`a + 1` of four 16-bit parts differs in at most `r`, or one of the others in at most `r - 1`: otherwise they would differ in more. So the
+few values around each part lead to all candidates, and counting the differing bits decides.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ MAX_DISTANCE = 15
 _PARTS = (0, 16, 32, 48)
 _AROUND = tuple(
     tuple(sum(1 << bit for bit in flipped) for n in range(radius + 1) for flipped in combinations(range(16), n))
-    for radius in range(MAX_DISTANCE // 4 + 1)
+    for radius in range(-1, MAX_DISTANCE // 4 + 1)
 )
-"""Radius to what changes up to so many of 16 bits: 1, 17, 137, 697 values."""
+"""Radius, counted from -1, to what changes up to so many of 16 bits: 0, 1, 17, 137, 697 values."""
+_CHANGES = tuple(
+    tuple(_AROUND[most // 4 + (number <= most % 4)] for number in range(len(_PARTS)))
+    for most in range(MAX_DISTANCE + 1)
+)
+"""Distance to what is tried for each part."""
 
 SCHEMES = frozenset({"work", "fingerprint"})
 """Schemes of opt-outs and notices whose subjects may be an ISCC."""
@@ -105,9 +110,9 @@ class WorkCodes:
             kind = self._kinds.get(name)
             if kind is None:
                 continue
-            for shift, part in zip(_PARTS, kind.parts, strict=True):
+            for shift, part, around in zip(_PARTS, kind.parts, _CHANGES[most], strict=True):
                 middle = bits >> shift & 0xFFFF
-                for change in _AROUND[most // 4]:
+                for change in around:
                     for code in part.get(middle ^ change, ()):
                         distance = (code ^ bits).bit_count()
                         if distance <= most:

@@ -9,7 +9,7 @@ from hegui.rules.facts import Facts, OptOut
 from hegui.rules.iscc import content_units, written
 
 _CODE = "iscc:EAA4LN74R3C3GSL5"
-_THREE_BITS_OFF, _FOUR_BITS_OFF = "iscc:EAA4LN74R3C3OS34", "iscc:EAA4LN74R3G3OS34"
+_SEVEN_BITS_OFF, _EIGHT_BITS_OFF = "iscc:EAA4LNP6RTCLESD4", "iscc:EAA4PNP6RTCLESD4"
 _COMPOSITE = "ISCC:KAA4LN74R3C3GSL5GEZDGNBVGY3TQYLCMNSGKZTHNA"
 _PICTURE = "iscc:EEA4LN74R3C3GSL5"
 _ONLY_BYTES = "iscc:GAATCMRTGQ2TMNZY"
@@ -27,36 +27,36 @@ _REFUSED = {"optouts": (_NO,)}
     when={"source_type": {"crawl", "open"}, "fingerprint": {True}},
     needs=("optouts",),
     cases=(
-        fails("three bits off", source_type="open", fingerprint=_THREE_BITS_OFF, protected_work=True, given=_REFUSED),
-        fails("as the work's id", source_type="crawl", work_id=_THREE_BITS_OFF, given=_REFUSED),
+        fails("seven bits off", source_type="open", fingerprint=_SEVEN_BITS_OFF, protected_work=True, given=_REFUSED),
+        fails("as the work's id", source_type="crawl", work_id=_SEVEN_BITS_OFF, given=_REFUSED),
         fails("the same text in other bytes", source_type="open", fingerprint=_COMPOSITE, given=_REFUSED),
         fails(
             "the work's id is another number",
             source_type="open",
             work_id="isbn:9787000000001",
-            fingerprint=_THREE_BITS_OFF,
+            fingerprint=_SEVEN_BITS_OFF,
             given=_REFUSED,
         ),
         fails(
             "an ISCC in two places, of which one is near",
             source_type="open",
             work_id=_PICTURE,
-            fingerprint=_THREE_BITS_OFF,
+            fingerprint=_SEVEN_BITS_OFF,
             given=_REFUSED,
         ),
         fails(
             "a near work is allowed, another one refused",
             source_type="open",
             fingerprint=_CODE,
-            given={"optouts": (OptOut("work", _CODE, "allow", 1), OptOut("work", _THREE_BITS_OFF, "deny", 1))},
+            given={"optouts": (OptOut("work", _CODE, "allow", 1), OptOut("work", _SEVEN_BITS_OFF, "deny", 1))},
         ),
         fails(
-            "four bits off, and the policy says eight",
+            "eight bits off, and the policy says eight",
             source_type="open",
-            fingerprint=_FOUR_BITS_OFF,
+            fingerprint=_EIGHT_BITS_OFF,
             given={**_REFUSED, "iscc_max_distance_bits": 8},
         ),
-        passes("four bits off", source_type="open", fingerprint=_FOUR_BITS_OFF, given=_REFUSED),
+        passes("eight bits off", source_type="open", fingerprint=_EIGHT_BITS_OFF, given=_REFUSED),
         passes("a picture with the bits of a text", source_type="open", fingerprint=_PICTURE, given=_REFUSED),
         passes(
             "registered later",

@@ -9,7 +9,7 @@ from hegui.rules.facts import Facts, Notice
 from hegui.rules.iscc import content_units, written
 
 _CODE = "iscc:EAA4LN74R3C3GSL5"
-_THREE_BITS_OFF, _FOUR_BITS_OFF = "iscc:EAA4LN74R3C3OS34", "iscc:EAA4LN74R3G3OS34"
+_SEVEN_BITS_OFF, _EIGHT_BITS_OFF = "iscc:EAA4LNP6RTCLESD4", "iscc:EAA4PNP6RTCLESD4"
 _ONLY_BYTES = "iscc:GAATCMRTGQ2TMNZY"
 _BEFORE_MS = BASE_AT_MS - 72 * 3_600_000
 _WORK = Notice("work", "ISCC:EAA4LN74R3C3GSL5", _BEFORE_MS, reference="notice-1")
@@ -27,22 +27,22 @@ _PRINT = Notice("fingerprint", _CODE, _BEFORE_MS)
     when={"fingerprint": {True}},
     needs=("notices",),
     cases=(
-        fails("three bits off", fingerprint=_THREE_BITS_OFF, protected_work=True, given={"notices": (_PRINT,)}),
-        fails("the notice names a work", work_id=_THREE_BITS_OFF, given={"notices": (_WORK,)}),
+        fails("seven bits off", fingerprint=_SEVEN_BITS_OFF, protected_work=True, given={"notices": (_PRINT,)}),
+        fails("the notice names a work", work_id=_SEVEN_BITS_OFF, given={"notices": (_WORK,)}),
         fails(
-            "four bits off, and the policy says eight",
-            fingerprint=_FOUR_BITS_OFF,
+            "eight bits off, and the policy says eight",
+            fingerprint=_EIGHT_BITS_OFF,
             given={"notices": (_PRINT,), "iscc_max_distance_bits": 8},
         ),
-        passes("four bits off", fingerprint=_FOUR_BITS_OFF, given={"notices": (_PRINT,)}),
+        passes("eight bits off", fingerprint=_EIGHT_BITS_OFF, given={"notices": (_PRINT,)}),
         passes(
             "a millisecond within the grace time",
-            fingerprint=_THREE_BITS_OFF,
+            fingerprint=_SEVEN_BITS_OFF,
             given={"notices": (Notice("fingerprint", _CODE, _BEFORE_MS + 1),)},
         ),
         passes(
             "the notice was withdrawn",
-            fingerprint=_THREE_BITS_OFF,
+            fingerprint=_SEVEN_BITS_OFF,
             given={"notices": (Notice("fingerprint", _CODE, _BEFORE_MS, BASE_AT_MS),)},
         ),
         passes("no notices", fingerprint=_CODE),

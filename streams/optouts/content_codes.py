@@ -6,15 +6,13 @@ Needs the extra `iscc`: `iscc-lib` makes the codes, Pillow reads pictures.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+import warnings
+
+import iscc_lib
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from hegui.streams.errors import HeguiError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-MAX_PIXELS = 100_000_000
-"""Of the largest picture that is opened."""
 LEAST_CHARACTERS = 100
 """Of a text, blanks and punctuation aside: shorter ones are alike by chance (13 characters make one feature)."""
 
@@ -31,8 +29,6 @@ def iscc_of(content: bytes) -> tuple[str, str]:
     Raises:
         ContentCodeError: it is neither a picture that Pillow reads nor UTF-8 text, it is too short, or too large.
     """
-    import iscc_lib
-
     pixels = _pixels(content)
     if pixels is not None:
         kind, unit = "image", iscc_lib.gen_image_code_v0(pixels)["iscc"]
@@ -44,8 +40,6 @@ def iscc_of(content: bytes) -> tuple[str, str]:
 
 
 def _text(content: bytes) -> str:
-    import iscc_lib
-
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -62,39 +56,30 @@ def _text(content: bytes) -> str:
 
 def _pixels(content: bytes) -> bytes | None:
     """Return the grey values of a picture in 32 x 32, by the steps of IEP-0004 (ISO 24138): turned, on white, cut, grey, resized."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise ContentCodeError(f"the picture has more than {MAX_PIXELS:,} pixels; make it smaller first")
-            return (
-                _cut(_on_white(ImageOps.exif_transpose(picture)))
-                .resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
-                .tobytes()
-            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(content))
+        with picture:
+            grey = _cut(_on_white(ImageOps.exif_transpose(picture)))
+            return grey.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC).tobytes()
     except UnidentifiedImageError:
         return None
-    except Image.DecompressionBombError:
-        raise ContentCodeError(f"the picture has more than {MAX_PIXELS:,} pixels; make it smaller first") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise ContentCodeError("the picture has more pixels than Pillow opens safely; make it smaller first") from None
     except (OSError, ValueError, SyntaxError):  # what Pillow raises for a broken file of a known kind
         raise ContentCodeError("the picture is broken; it cannot be read to its end") from None
 
 
-def _on_white(picture: Image) -> Image:
-    from PIL import Image as Images
-
+def _on_white(picture: Image.Image) -> Image.Image:
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = picture.convert("RGBA")
-        return Images.alpha_composite(Images.new("RGBA", picture.size, "white"), picture).convert("RGB")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     return picture.convert("RGB")
 
 
-def _cut(picture: Image) -> Image:
+def _cut(picture: Image.Image) -> Image.Image:
     """Return a picture in grey without borders of one colour, that of its first pixel."""
-    from PIL import Image as Images
-    from PIL import ImageChops
-
     corner = picture.getpixel((0, 0))
-    border = ImageChops.difference(picture, Images.new("RGB", picture.size, corner)).getbbox()
+    border = ImageChops.difference(picture, Image.new("RGB", picture.size, corner)).getbbox()
     return (picture if border is None else picture.crop(border)).convert("L")
