@@ -21,11 +21,12 @@ if TYPE_CHECKING:  # they need the extra `optouts`
 
 log = structlog.get_logger()
 
-_CODE = re.compile(rb'"\s*iscc:\s*([A-Z2-7]{10,128})\s*"', re.IGNORECASE)
+_CODE = re.compile(rb"iscc:\s*([a-z2-7]{10,128})")
+"""In small letters."""
 _LONGEST = 256
-"""Bytes that a code with its quotes takes at most; blanks beyond that make it no code."""
+"""Bytes that a code takes at most; blanks beyond that make it no code."""
 _PORTION = 1 << 20
-"""Bytes searched at once: the search holds the interpreter for 5 ms."""
+"""Bytes searched at once: the search holds the interpreter for 1 to 2 ms. Ten million opt-outs take 4 s."""
 
 
 class WorkCodesFeed:
@@ -92,6 +93,7 @@ def codes_in(content: mmap.mmap, start: int) -> list[str]:
     with content:
         found: set[str] = set()
         for place in range(start, len(content), _PORTION):
-            portion = content[place : place + _PORTION + _LONGEST]
-            found.update(match[1].decode().upper() for match in _CODE.finditer(portion))
+            portion = content[place : place + _PORTION + _LONGEST].lower()
+            matches = [match for match in _CODE.finditer(portion) if match.start() < _PORTION]
+            found.update(match[1].decode().upper() for match in matches)
         return sorted(found)
