@@ -47,8 +47,9 @@ $(INSTALLED)bench: pyproject.toml $(INSTALLED)dev
 	.venv-quix/bin/pip install --quiet --disable-pip-version-check -e '.[bench-quix]'
 	@touch $@
 
-bench: servers $(INSTALLED)bench  ## Measure against the peers on Apache Kafka; writes tests/bench/RESULTS.md
+bench: servers $(INSTALLED)bench  ## Measure against the peers on Apache Kafka; writes tests/bench/RESULTS.md and STATE.md
 	$(BIN)/python -m tests.bench.run
+	$(BIN)/python -m tests.bench.state_path
 
 curves: servers $(INSTALLED)bench  ## Measure costs against what grows, and the delay under load; writes tests/bench/CURVES.md
 	$(BIN)/python -m tests.bench.curves

@@ -121,7 +121,7 @@ class IngestEvent(Group, frozen=True):
     legally_blocked: bool | None = None
     """Whether the content is blocked under Chinese law. TC260-003 5.1."""
     content_check: ContentCheck | None = None
-    """What filtering found."""
+    """What filtering found. For the source it counts with the record itself, not with a revision of it."""
     protected_work: bool | None = None
     """Whether it is, or holds, a protected work."""
     work_licensed: bool | None = None

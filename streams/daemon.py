@@ -66,8 +66,8 @@ async def _until_signal(main: Callable[[asyncio.Event], Coroutine[Any, Any, None
         await task
 
 
-async def wait_for_topics(settings: Settings, stop: asyncio.Event) -> None:
-    """Wait for the broker and check the topics. Returns early when `stop` is set.
+async def wait_for_topics(settings: Settings, stop: asyncio.Event) -> dict[str, int]:
+    """Wait for the broker and check the topics; return topic to partitions. Returns early, with nothing, when `stop` is set.
 
     Raises:
         TopicError: a topic is missing or has the wrong partition count.
@@ -77,11 +77,13 @@ async def wait_for_topics(settings: Settings, stop: asyncio.Event) -> None:
         client = admin(settings.kafka)
         await start_with_retry(client, "admin")
         try:
-            await check_topics(client, settings)
+            counts.update(await check_topics(client, settings))
         finally:
             await client.close()
 
+    counts: dict[str, int] = {}
     await unless(stop, look())
+    return counts
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

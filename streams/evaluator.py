@@ -212,7 +212,7 @@ class Evaluator:
             elif plan.recorders:
                 facts = Facts(engine.snapshot, at_ms, plan.group.tenant, plan.group.service)
                 for recorder in plan.recorders:
-                    source.ledgers.add(recorder(envelope, facts, seen_ms))
+                    source.ledgers.add(recorder(envelope, facts, seen_ms, broker_ms))
             if deviations is not None or envelope.revision:
                 self._deviated(
                     source, record, envelope, at_ms, seen_ms, before_ms, cell, plan, deviations or [], outputs

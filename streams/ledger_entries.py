@@ -108,7 +108,7 @@ class LedgerEntries:
     @staticmethod
     def _corpus(key: IngestKey) -> tuple[str, str, str]:
         tenant, service, _, dataset, version = key
-        return (tenant, service, dataset_of(dataset, version))
+        return (tenant, service, dataset_of(service, dataset, version))
 
     def _covered(self, cells: Mapping[Plan, Cell]) -> list[Entry]:
         found: dict[EntryKey, CoverageSum] = {}

@@ -32,7 +32,7 @@ def two_hour_reminder_missing(clock: SessionClock, facts: Facts) -> Result:
     hours is in time.
 
     When it fires:
-    1. `hegui state show` names the sessions of the service and how long they went on.
+    1. Find the sessions in the service's own log; `hegui state show` tells how many are in use.
     2. Check that the application counts from the last reminder, and over restarts and devices.
     3. The issue closes when the sessions that were not reminded have ended.
     """

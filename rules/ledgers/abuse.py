@@ -24,8 +24,10 @@ IN_A_DAY = 5
 """So many on one legal day."""
 KEPT_MS = 190 * 86_400_000
 """How long a user's inputs and suspensions are kept after the last: as long as results are kept."""
-MAX_INPUTS = 200
-"""Latest inputs of a user that are kept; more than that are suspended many times over."""
+MAX_INPUTS = 50
+"""Latest inputs of a user that are kept: fewer are due a suspension, unless most come out of order."""
+MAX_SUSPENSIONS = 200
+"""Latest suspensions of a user that are remembered: as many as last a day each for as long as results are kept."""
 
 
 class AbusiveInput(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -61,7 +63,8 @@ class AbusiveInputs(Entry, frozen=True, tag="abuse"):
 
     def merged(self, later: Self) -> Self:
         """Return both together."""
-        return msgspec.structs.replace(self, inputs=_latest(*self.inputs, *later.inputs))
+        # The earliest: the first suspension of a block follows from them, and covers the rest.
+        return msgspec.structs.replace(self, inputs=tuple(sorted({*self.inputs, *later.inputs})[:MAX_INPUTS]))
 
     def begin(self) -> AbuseState:
         """Return the empty state."""
@@ -72,9 +75,8 @@ def _latest(*inputs: AbusiveInput) -> tuple[AbusiveInput, ...]:
     return tuple(sorted(set(inputs))[-MAX_INPUTS:])
 
 
-def suspensions(inputs: tuple[AbusiveInput, ...]) -> tuple[int, ...]:
-    """Return when a suspension is due, epoch milliseconds: inputs in the order of their times, counting anew after each."""
-    due: list[int] = []
+def suspension_due(inputs: tuple[AbusiveInput, ...]) -> int | None:
+    """Return when a suspension is due, epoch milliseconds: with the first input, in the order of time, that is one too many."""
     day, on_day = None, 0
     numbers: list[int] = []
     for one in inputs:
@@ -83,9 +85,8 @@ def suspensions(inputs: tuple[AbusiveInput, ...]) -> tuple[int, ...]:
         follows = bool(numbers) and numbers[-1] >= 0 and one.number == numbers[-1] + 1
         numbers = [*numbers, one.number] if follows else [one.number]
         if on_day >= IN_A_DAY or len(numbers) >= IN_A_ROW:
-            due.append(one.at_ms)
-            on_day, numbers = 0, []
-    return tuple(due)
+            return one.at_ms
+    return None
 
 
 class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
@@ -96,9 +97,13 @@ class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
     user: str
     """The user, as a keyed hash."""
     inputs: tuple[AbusiveInput, ...] = ()
-    """The latest abusive inputs, in order."""
+    """The latest abusive inputs since the last suspension ended, in order."""
     told: tuple[int, ...] = ()
-    """Suspensions that the evaluators were told of, by their first moment."""
+    """Suspensions that the evaluators were told of, by their first moment, the latest `MAX_SUSPENSIONS`."""
+    until_ms: int = 0
+    """When the last suspension ends: inputs before that count no more."""
+    last_ms: int = 0
+    """Event time of the latest input."""
 
     @property
     def subject(self) -> str:
@@ -106,24 +111,33 @@ class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
         return self.service
 
     def step(self, place: Place, entry: AbusiveInputs) -> AbuseState:
-        """Take inputs in."""
+        """Take inputs in. What lies before the end of a suspension that was told counts no more, however late it comes."""
         del place
-        inputs = _latest(*self.inputs, *entry.inputs)
-        return self if inputs == self.inputs else msgspec.structs.replace(self, inputs=inputs)
+        inputs = _latest(*self.inputs, *(one for one in entry.inputs if one.at_ms > self.until_ms))
+        last_ms = max(self.last_ms, entry.inputs[-1].at_ms)
+        if (inputs, last_ms) == (self.inputs, self.last_ms):
+            return self
+        return msgspec.structs.replace(self, inputs=inputs, last_ms=last_ms)
 
     def conclude(self, outcomes: Mapping[str, Outcome], at_ms: int, policy: Policy) -> Conclusion:
-        """Tell of suspensions that are due."""
+        """Tell of a suspension that is due; at most one at a time."""
         del outcomes, at_ms
-        fresh = tuple(from_ms for from_ms in suspensions(self.inputs) if from_ms not in self.told)
-        if not fresh:
-            return Conclusion(self)
         lasts_ms = policy.suspension_hours * 3_600_000
-        facts = [Suspension(self.tenant, self.service, self.user, at, at + lasts_ms) for at in fresh]
-        return Conclusion(msgspec.structs.replace(self, told=(*self.told, *fresh)), facts)
+        state, facts = self, []
+        while (due_ms := suspension_due(state.inputs)) is not None:
+            until_ms = due_ms + lasts_ms
+            state = msgspec.structs.replace(
+                state,
+                inputs=tuple(one for one in state.inputs if one.at_ms > until_ms),
+                told=(*state.told, due_ms)[-MAX_SUSPENSIONS:],
+                until_ms=until_ms,
+            )
+            facts.append(Suspension(self.tenant, self.service, self.user, due_ms, until_ms))
+        return Conclusion(state, tuple(facts))
 
     def over_ms(self, policy: Policy) -> int:
         """Return when its results are kept no longer: an event that is read again must find the same suspension."""
-        return self.inputs[-1].at_ms + max(KEPT_MS, policy.suspension_hours * 3_600_000)
+        return self.last_ms + max(KEPT_MS, policy.suspension_hours * 3_600_000)
 
     def retracted(self) -> tuple[Suspension, ...]:
         """Return its suspensions: they name the user by a keyed hash, and are kept no longer than it."""

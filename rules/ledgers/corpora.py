@@ -11,6 +11,9 @@ from hegui.rules.blocks import Marks, Place, counted, totals
 from hegui.rules.ledgers.form import Entry, Judged, Judgement, State
 from hegui.rules.policy import Policy
 
+KEPT_MS = 190 * 86_400_000
+"""How long a released version is kept after its last record: as long as results are kept."""
+
 COUNTS = ("records", "human", "human_passed", "technical", "technical_passed")
 """What is counted of a dataset version."""
 
@@ -94,8 +97,8 @@ class CorpusState(State[CorpusSum], frozen=True, tag="corpus"):
 
     @property
     def subject(self) -> str:
-        """The pipeline."""
-        return self.service
+        """The dataset version's reference: one bad version must not hide the next."""
+        return f"sha256:{self.dataset}"
 
     def step(self, place: Place, entry: CorpusSum) -> CorpusState:
         """Count a block's sum in."""
@@ -121,6 +124,15 @@ class CorpusState(State[CorpusSum], frozen=True, tag="corpus"):
         if self.released_at_ms is None or watermark_ms < self.released_at_ms:
             return None
         return Judgement(CorpusLedger(self.tenant, self.service, **self.counts()), self.released_at_ms)
+
+    def over_ms(self, policy: Policy) -> int | None:
+        """Return when a version that was released is forgotten, and its issue closes whatever it was."""
+        del policy
+        return None if self.released_at_ms is None else max(self.released_at_ms, self.last_ms) + KEPT_MS
+
+    def late_ms(self, policy: Policy) -> None:
+        """Records of a version are never late."""
+        del policy
 
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return the time of the release, if it is still to come."""

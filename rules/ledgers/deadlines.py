@@ -35,7 +35,7 @@ class CaseUpdate(Entry, frozen=True, tag="case"):
     revision: int
     """The event's revision: the highest counts."""
     opened_ms: int
-    """When the clock began, epoch milliseconds."""
+    """When the clock began, epoch milliseconds: the earliest moment that any revision names, so that none can move it on."""
     done_ms: int | None = None
     """When it was dealt with."""
 
@@ -50,8 +50,9 @@ class CaseUpdate(Entry, frozen=True, tag="case"):
         return self.case
 
     def merged(self, later: Self) -> Self:
-        """Return the one that counts."""
-        return max(self, later, key=_rank)
+        """Return the one that counts, with the earliest beginning."""
+        opened_ms = min(self.opened_ms, later.opened_ms)
+        return msgspec.structs.replace(max(self, later, key=_rank), opened_ms=opened_ms)
 
     def begin(self) -> CaseState:
         """Return the state before any event."""
@@ -65,9 +66,9 @@ class CaseUpdate(Entry, frozen=True, tag="case"):
         )
 
 
-def _rank(one: CaseUpdate | CaseState) -> tuple[int, int, int]:
+def _rank(one: CaseUpdate | CaseState) -> tuple[int, int]:
     # Two contents under one identity and revision: the one dealt with later or not at all, whatever their order.
-    return (one.revision, 2**53 if one.done_ms is None else one.done_ms, -one.opened_ms)
+    return (one.revision, 2**53 if one.done_ms is None else one.done_ms)
 
 
 class Deadline(Judged, frozen=True):
@@ -111,11 +112,12 @@ class CaseState(State[CaseUpdate], frozen=True, tag="case"):
         return self.service
 
     def step(self, place: Place, entry: CaseUpdate) -> CaseState:
-        """Take a revision that is higher."""
+        """Take a revision that is higher, and a beginning that is earlier."""
         del place
+        opened_ms = min(self.opened_ms, entry.opened_ms)
         if _rank(entry) <= _rank(self):
-            return self
-        return msgspec.structs.replace(self, revision=entry.revision, opened_ms=entry.opened_ms, done_ms=entry.done_ms)
+            return self if opened_ms == self.opened_ms else msgspec.structs.replace(self, opened_ms=opened_ms)
+        return msgspec.structs.replace(self, revision=entry.revision, opened_ms=opened_ms, done_ms=entry.done_ms)
 
     def judgement(self, watermark_ms: int, policy: Policy) -> Judgement:
         """Return the case as of the event time that every source has reached."""
@@ -139,3 +141,8 @@ class CaseState(State[CaseUpdate], frozen=True, tag="case"):
         """Return when a case that was dealt with may be forgotten."""
         del policy
         return None if self.done_ms is None else self.done_ms + KEPT_MS
+
+    def late_ms(self, policy: Policy) -> int:
+        """Return when the first word of a case comes too late: it was known, dealt with and forgotten by then."""
+        del policy
+        return max(self.opened_ms, self.done_ms or 0) + KEPT_MS

@@ -107,9 +107,13 @@ class State(msgspec.Struct, Generic[E], frozen=True, omit_defaults=True, kw_only
         return None
 
     def over_ms(self, policy: Policy) -> int | None:
-        """Return the event time from which it may be forgotten; None: it stays. An entry that would make a state that is over is late."""
+        """Return the event time from which it may be forgotten; None: it stays."""
         del policy
         return None
+
+    def late_ms(self, policy: Policy) -> int | None:
+        """Return the event time from which the first word of it is late, and not counted; None: never."""
+        return self.over_ms(policy)
 
 
 def reference_of(*parts: str) -> str:

@@ -18,8 +18,8 @@ DAY_MS = 86_400_000
 SHOWN_MS = DAY_MS
 """How long a fault counts after the event that showed it: long enough to be seen, and then its issue can close."""
 
-MAX_CONTENTS = 3
-"""Contents of one number that are kept: two are one too many already."""
+MAX_CONTENTS = 2
+"""Contents of one number that are kept: one too many."""
 
 
 def _place(tenant: str) -> str:
@@ -36,6 +36,8 @@ class ProduceIdUse(Entry, frozen=True, tag="produce_id"):
     """Stands for producer and number."""
     contents: tuple[tuple[str, int], ...]
     """What stands for the content, and when it was seen, epoch milliseconds; at most `MAX_CONTENTS`, the first of each."""
+    last_ms: int
+    """When an output last carried it, epoch milliseconds."""
 
     @property
     def place(self) -> str:
@@ -49,7 +51,8 @@ class ProduceIdUse(Entry, frozen=True, tag="produce_id"):
 
     def merged(self, later: Self) -> Self:
         """Return both together."""
-        return msgspec.structs.replace(self, contents=_contents(*self.contents, *later.contents))
+        last_ms = max(self.last_ms, later.last_ms)
+        return msgspec.structs.replace(self, contents=_contents(*self.contents, *later.contents), last_ms=last_ms)
 
     def begin(self) -> ProduceIdState:
         """Return the empty state."""
@@ -67,9 +70,9 @@ class ProduceIdLedger(Judged, frozen=True):
     """What the rules see of a number."""
 
     contents: int
-    """Different contents that carried it."""
+    """Different contents that carried it, two at most."""
     last_ms: int
-    """When the latest of them was first seen, epoch milliseconds."""
+    """When an output last carried it, epoch milliseconds."""
 
 
 class ProduceIdState(State[ProduceIdUse], frozen=True, tag="produce_id"):
@@ -81,6 +84,8 @@ class ProduceIdState(State[ProduceIdUse], frozen=True, tag="produce_id"):
     """Stands for producer and number."""
     contents: tuple[tuple[str, int], ...] = ()
     """What stands for its contents, and when each was first seen."""
+    last_ms: int = 0
+    """When an output last carried it."""
 
     @property
     def subject(self) -> str:
@@ -91,26 +96,28 @@ class ProduceIdState(State[ProduceIdUse], frozen=True, tag="produce_id"):
         """Take contents in."""
         del place
         contents = _contents(*self.contents, *entry.contents)
-        return self if contents == self.contents else msgspec.structs.replace(self, contents=contents)
+        last_ms = max(self.last_ms, entry.last_ms)
+        if (contents, last_ms) == (self.contents, self.last_ms):
+            return self
+        return msgspec.structs.replace(self, contents=contents, last_ms=last_ms)
 
     def judgement(self, watermark_ms: int, policy: Policy) -> Judgement | None:
         """Return the number's contents; None when there is one, as nearly always."""
         del policy
-        last_ms = self.contents[-1][1]
         if len(self.contents) == 1:
             return None
-        ledger = ProduceIdLedger(self.tenant, self.service, len(self.contents), last_ms)
-        return Judgement(ledger, max(watermark_ms, last_ms))
+        ledger = ProduceIdLedger(self.tenant, self.service, len(self.contents), self.last_ms)
+        return Judgement(ledger, max(watermark_ms, self.last_ms))
 
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return when its fault is shown no longer."""
         del policy
-        shown_to_ms = self.contents[-1][1] + SHOWN_MS + 1
+        shown_to_ms = self.last_ms + SHOWN_MS + 1
         return shown_to_ms if len(self.contents) > 1 and shown_to_ms > watermark_ms else None
 
     def over_ms(self, policy: Policy) -> int:
         """Return when it is older than the index reaches."""
-        return self.contents[-1][1] + policy.label_index_days * DAY_MS
+        return self.last_ms + policy.label_index_days * DAY_MS
 
 
 class ContentLabelUse(Entry, frozen=True, tag="content_label"):

@@ -23,8 +23,8 @@ from hegui.rules.ledgers.sessions import SessionUse
 from hegui.rules.ledgers.sources import SourceSum
 from hegui.rules.registry import OTHER, Service
 
-Recorder = Callable[[Envelope, Facts, int], tuple[Entry, ...]]
-"""From an event, the facts as of it and the event time that it counts with, to what it adds to ledgers."""
+Recorder = Callable[[Envelope, Facts, int, int], tuple[Entry, ...]]
+"""From an event, the facts as of it, the event time that it counts with and the broker's time, to what it adds to ledgers."""
 
 
 def recorders(on: type, service: Service | None, values: Mapping[str, object]) -> tuple[Recorder, ...]:
@@ -45,8 +45,9 @@ def _names(facts: Facts) -> tuple[str, str]:
     return facts.tenant, facts.service.name if facts.service is not None else OTHER
 
 
-def session_use(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
+def session_use(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) -> tuple[Entry, ...]:
     """Return what an output of a companion service adds to its session's clock."""
+    del broker_ms
     event: Any = envelope.data
     tenant, service = _names(facts)
     session = reference_of(service, event.session_id) if event.session_id else ""
@@ -57,14 +58,15 @@ def session_use(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, 
             service=service,
             session=session,
             stretches=((seen_ms, seen_ms),),
-            reminders=(seen_ms,) if shown else (),
+            reminders=(seen_ms,) if shown and session else (),
             told=shown is not None,
         ),
     )
 
 
-def abusive_input(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
+def abusive_input(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) -> tuple[Entry, ...]:
     """Return what an input that the service refused adds to the counter of its user; nothing when the user is not known."""
+    del broker_ms
     event: Any = envelope.data
     if event.user_key is None:
         return ()
@@ -74,21 +76,24 @@ def abusive_input(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry
     return (AbusiveInputs(tenant=tenant, service=service, user=event.user_key, inputs=(one,)),)
 
 
-def label_use(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
+def label_use(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) -> tuple[Entry, ...]:
     """Return what an output says of the number and the label of a content."""
+    del broker_ms
     event: Any = envelope.data
     tenant, service = _names(facts)
     found = labels(event.implicit_label)
-    if found is None or event.output_sha256 is None:
+    if found is None:
         return ()
     entries: list[Entry] = []
-    content = reference_of(event.output_sha256)
-    for label in found:
+    content = "" if event.output_sha256 is None else reference_of(event.output_sha256)
+    for label in found if content else ():
         if label.producer and label.produce_id:
             number = reference_of(label.producer, label.produce_id)
             contents = ((content, seen_ms),)
-            entries.append(ProduceIdUse(tenant=tenant, service=service, produce_id=number, contents=contents))
-    if found:
+            entries.append(
+                ProduceIdUse(tenant=tenant, service=service, produce_id=number, contents=contents, last_ms=seen_ms)
+            )
+    if found and content:
         entries.append(ContentLabelUse(tenant=tenant, content=content, labelled_ms=seen_ms))
     received = event.propagation.received_sha256 if event.propagation is not None else None
     if not found and received is not None:
@@ -97,11 +102,12 @@ def label_use(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ..
     return tuple(entries)
 
 
-def release(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
+def release(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) -> tuple[Entry, ...]:
     """Return the release of a dataset version."""
+    del broker_ms
     event: Any = envelope.data
     tenant, service = _names(facts)
-    dataset = reference_of(event.dataset, event.dataset_version)
+    dataset = dataset_of(service, event.dataset, event.dataset_version)
     return (CorpusSum(tenant=tenant, service=service, dataset=dataset, last_ms=seen_ms, released_at_ms=seen_ms),)
 
 
@@ -113,8 +119,8 @@ _MOMENTS: dict[type, tuple[CaseKind, str, str]] = {
 """Event of a case to its kind and to the fields that say when its clock began, and when it was dealt with."""
 
 
-def case_update(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, ...]:
-    """Return what an event says of a case. A moment ahead of the event is not believed: the clock begins with the event then."""
+def case_update(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) -> tuple[Entry, ...]:
+    """Return what an event says of a case. A beginning ahead of the event is not believed, nor an end ahead of the broker's time."""
     event: Any = envelope.data
     kind, opened, done = _MOMENTS[type(event)]
     tenant, service = _names(facts)
@@ -129,7 +135,7 @@ def case_update(envelope: Envelope, facts: Facts, seen_ms: int) -> tuple[Entry, 
             case=reference_of(kind, envelope.source, envelope.id),
             revision=envelope.revision,
             opened_ms=seen_ms if opened_ms is None else min(opened_ms, seen_ms),
-            done_ms=None if done_ms is None else min(done_ms, seen_ms),
+            done_ms=None if done_ms is None else min(done_ms, broker_ms),
         ),
     )
 
@@ -182,9 +188,9 @@ def ingest_key(event: IngestEvent, tenant: str, service: str) -> IngestKey:
     return (tenant, service, event.source_id, event.dataset, event.dataset_version)
 
 
-def dataset_of(dataset: str | None, version: str | None) -> str:
-    """Return what stands for a dataset version; empty when one of the two is not named."""
-    return "" if dataset is None or version is None else reference_of(dataset, version)
+def dataset_of(service: str, dataset: str | None, version: str | None) -> str:
+    """Return what stands for a dataset version of a pipeline; empty when one of the two is not named."""
+    return "" if dataset is None or version is None else reference_of(service, dataset, version)
 
 
 def assessment(event: IngestEvent, tenant: str, seen_ms: int) -> SourceSum | None:
@@ -196,7 +202,8 @@ def assessment(event: IngestEvent, tenant: str, seen_ms: int) -> SourceSum | Non
         tenant=tenant,
         source=reference(event.source_id),
         last_ms=seen_ms,
-        assessed_at_ms=event.assessed_at_ms,
+        # An assessment ahead of its event is not believed: it would clear a source for as long as it lies ahead.
+        assessed_at_ms=min(event.assessed_at_ms, seen_ms),
         assessed=found.sampled,
         assessed_illegal=found.illegal,
     )

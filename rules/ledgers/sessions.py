@@ -37,6 +37,14 @@ def joined(stretches: Iterable[Stretch], pause_ms: int) -> tuple[Stretch, ...]:
     return tuple(made)
 
 
+def _of_session(session: str, stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
+    """Return the stretches of a session; of outputs that name none, which never pause, only the last moment."""
+    if not session:
+        last = max(last for _, last in stretches)
+        return ((last, last),)
+    return joined(stretches, PAUSE_MS)
+
+
 class SessionUse(Entry, frozen=True, tag="session"):
     """What a block showed of one session so far."""
 
@@ -65,10 +73,13 @@ class SessionUse(Entry, frozen=True, tag="session"):
         """Return both together."""
         return msgspec.structs.replace(
             self,
-            stretches=joined((*self.stretches, *later.stretches), PAUSE_MS),
+            stretches=self._joined(*self.stretches, *later.stretches),
             reminders=tuple(sorted({*self.reminders, *later.reminders})),
             told=self.told or later.told,
         )
+
+    def _joined(self, *stretches: Stretch) -> tuple[Stretch, ...]:
+        return _of_session(self.session, stretches)
 
     def begin(self) -> SessionState:
         """Return the empty state."""
@@ -108,7 +119,7 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
     def step(self, place: Place, entry: SessionUse) -> SessionState:
         """Take stretches and reminders in."""
         del place
-        stretches = joined((*self.stretches, *entry.stretches), PAUSE_MS)
+        stretches = _of_session(self.session, (*self.stretches, *entry.stretches))
         reminders = tuple(sorted({*self.reminders, *entry.reminders}))
         told = self.told or entry.told
         if (stretches, reminders, told) == (self.stretches, self.reminders, self.told):
@@ -145,4 +156,4 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
 
     def over_ms(self, policy: Policy) -> int:
         """Return when the pause after the last output has lasted long enough to end the session."""
-        return self.stretches[-1][1] + policy.session_pause_minutes * 60_000
+        return self.stretches[-1][1] + policy.session_pause_minutes * 60_000 + 1

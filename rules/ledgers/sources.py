@@ -87,8 +87,8 @@ class SourceLedger(Judged, frozen=True):
     """Those of them that were illegal."""
     assessed_at_ms: int = 0
     """When that assessment was made."""
-    condemned_at_ms: int | None = None
-    """From when it is condemned."""
+    condemned_by_ms: int | None = None
+    """When what condemned it was found; None: it is not condemned. A later assessment can clear it."""
 
 
 class SourceState(State[SourceSum], frozen=True, tag="source"):
@@ -110,6 +110,8 @@ class SourceState(State[SourceSum], frozen=True, tag="source"):
     """Those of them that were illegal."""
     condemned_at_ms: int | None = None
     """From when it is condemned."""
+    condemned_by_ms: int | None = None
+    """When what condemned it was found: the assessment, else the record. A later assessment can clear it."""
     episode: int = 0
     """Counts the times it was condemned."""
 
@@ -146,22 +148,27 @@ class SourceState(State[SourceSum], frozen=True, tag="source"):
                 self.assessed,
                 self.assessed_illegal,
                 self.assessed_at_ms,
-                self.condemned_at_ms,
+                self.condemned_by_ms,
             ),
             self.last_ms,
         )
 
     def conclude(self, outcomes: Mapping[str, Outcome], at_ms: int, policy: Policy) -> Conclusion:
         """Condemn the source when a rule fails, and clear it when none does any more."""
-        del policy
         fails = Outcome.FAIL in outcomes.values()
         if fails and self.condemned_at_ms is None:
-            state = msgspec.structs.replace(self, condemned_at_ms=at_ms, episode=self.episode + 1)
+            bad = self.assessed >= policy.source_min_sample and over_five_percent(self.assessed, self.assessed_illegal)
+            by_ms = self.assessed_at_ms if bad else at_ms
+            state = msgspec.structs.replace(
+                self, condemned_at_ms=at_ms, condemned_by_ms=by_ms, episode=self.episode + 1
+            )
             return Conclusion(state, (CondemnedSource(self.tenant, self.source, at_ms, None, state.episode),))
         undecided = Outcome.ERROR in outcomes.values() or not outcomes
         if self.condemned_at_ms is not None and not fails and not undecided:
             since, until = self.condemned_at_ms, max(self.assessed_at_ms, self.condemned_at_ms)
             fact = CondemnedSource(self.tenant, self.source, since, until, self.episode)
-            state = msgspec.structs.replace(self, condemned_at_ms=None, cleared=totals(self.marks))
+            state = msgspec.structs.replace(
+                self, condemned_at_ms=None, condemned_by_ms=None, cleared=totals(self.marks)
+            )
             return Conclusion(state, (fact,))
         return Conclusion(self)

@@ -33,6 +33,11 @@ def _condemned(at_ms: int, cleared_at_ms: int | None = None, tenant: str = "defa
             assessment=SourceAssessment(sampled=1000, illegal=0),
         ),
         fails(
+            "condemned, and the assessment in the event is too small",
+            given=_condemned(BASE_AT_MS - 1),
+            assessment=SourceAssessment(sampled=10, illegal=0),
+        ),
+        fails(
             "assessment bad, source not named", source_id=None, assessment=SourceAssessment(sampled=400, illegal=400)
         ),
         passes("not condemned"),
@@ -44,6 +49,7 @@ def _condemned(at_ms: int, cleared_at_ms: int | None = None, tenant: str = "defa
         skips("before the standard", at="2024-02-28T23:59:59+08:00", given=_condemned(0)),
         skips("input of a user, who is no source", source_type="user_input", source_id=None),
         unclear("source not named", source_id=None),
+        passes("its assessment: just large enough", assessment=SourceAssessment(sampled=400, illegal=20)),
         unclear("its assessment: too small to judge", assessment=SourceAssessment(sampled=399, illegal=399)),
         unclear("verdicts not connected", given={"sources": None}),
     ),
@@ -60,19 +66,19 @@ def condemned_source_used(event: IngestEvent, facts: Facts) -> Result:
     3. Only a new assessment, later than the verdict and passed, clears the source: send it with the next record.
     """
     found = event.assessment
-    if found is not None and found.sampled >= facts.policy.source_min_sample:
-        if over_five_percent(found.sampled, found.illegal):
-            return fail(
-                "the assessment of the source found more than 5 %",
-                source=event.source_id,
-                sampled=found.sampled,
-                illegal=found.illegal,
-            )
-    elif found is not None:
-        return inconclusive("an assessment of enough records")
+    smallest = facts.policy.source_min_sample
+    if found is not None and found.sampled >= smallest and over_five_percent(found.sampled, found.illegal):
+        return fail(
+            "the assessment of the source found more than 5 %",
+            source=event.source_id,
+            sampled=found.sampled,
+            illegal=found.illegal,
+        )
     if event.source_id is None:
         return NOT_APPLICABLE if event.source_type == "user_input" else inconclusive("source_id")
     verdict = facts.condemned(event.source_id)
-    if verdict is None:
-        return PASS
-    return fail("the source is condemned", source=event.source_id, condemned_at_ms=verdict.condemned_at_ms)
+    if verdict is not None:
+        return fail("the source is condemned", source=event.source_id, condemned_at_ms=verdict.condemned_at_ms)
+    if found is not None and found.sampled < smallest:
+        return inconclusive("an assessment of enough records")
+    return PASS

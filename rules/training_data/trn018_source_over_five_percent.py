@@ -23,14 +23,14 @@ _DAY_MS = 86_400_000
         fails("21 of 400", sampled=400, illegal=21),
         fails("21 of 400 before collection", assessed=400, assessed_illegal=21, sampled=0, illegal=0),
         fails("bad before collection, too few after", assessed_illegal=51, sampled=1, illegal=0),
-        fails("condemned, and diluted since", condemned_at_ms=BASE_AT_MS - _DAY_MS + 1),
-        fails("condemned at the moment of the assessment", condemned_at_ms=BASE_AT_MS - _DAY_MS),
-        fails("condemned, never assessed again", condemned_at_ms=1, assessed=0, assessed_illegal=0, assessed_at_ms=0),
-        fails("condemned, assessed again by too few", condemned_at_ms=1, assessed=399, assessed_illegal=0),
+        fails("condemned, and diluted since", condemned_by_ms=BASE_AT_MS - _DAY_MS + 1),
+        fails("condemned at the moment of the assessment", condemned_by_ms=BASE_AT_MS - _DAY_MS),
+        fails("condemned, never assessed again", condemned_by_ms=1, assessed=0, assessed_illegal=0, assessed_at_ms=0),
+        fails("condemned, assessed again by too few", condemned_by_ms=1, assessed=399, assessed_illegal=0),
         passes("exactly 5 %, before and after"),
         passes("20 of 400", sampled=400, illegal=20),
         passes("never assessed, good after", assessed=0, assessed_illegal=0, assessed_at_ms=0),
-        passes("condemned once, assessed again and passed", condemned_at_ms=1, sampled=1000, illegal=60),
+        passes("condemned once, assessed again and passed", condemned_by_ms=1, sampled=1000, illegal=60),
         passes("a smaller sample allowed", sampled=100, illegal=5, given={"source_min_sample": 100}),
         passes("good before, nothing collected yet", sampled=0, illegal=0),
         skips("before the standard", at="2024-02-28T23:59:59+08:00", illegal=1000),
@@ -56,8 +56,8 @@ def source_over_five_percent(ledger: SourceLedger, facts: Facts) -> Result:
     assessed = ledger.assessed >= smallest
     if assessed and over_five_percent(ledger.assessed, ledger.assessed_illegal):
         return _failed("before", ledger.assessed, ledger.assessed_illegal)
-    if ledger.condemned_at_ms is not None:
-        if not assessed or ledger.assessed_at_ms <= ledger.condemned_at_ms:
+    if ledger.condemned_by_ms is not None:
+        if not assessed or ledger.assessed_at_ms <= ledger.condemned_by_ms:
             return _failed("after", ledger.sampled, ledger.illegal)
         return PASS
     if ledger.sampled >= smallest:

@@ -63,9 +63,11 @@ def corpus_below_bar(ledger: CorpusLedger, facts: Facts) -> Result:
     not speak of it).
 
     When it fires:
-    1. Hold training on the released version back. Read `lacks`, `sampled` and `passed` in the finding of `hegui state show`.
+    1. Hold training on the released version back. The finding names it by a hash; `hegui state show` lists it under its
+       pipeline, with records and samples.
     2. Sample what is missing and send it as `inspection`; take out what fails, release another version.
-    3. When samples were made and not sent, send them: the issue closes once the counts reach the bar.
+    3. When samples were made and not sent, send them: the issue closes once the counts reach the bar, else 190 days
+       after the last record of the version.
     """
     del facts
     records = ledger.records

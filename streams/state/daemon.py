@@ -74,9 +74,10 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
     }
 
     async def work() -> None:
-        await wait_for_topics(settings, stop)
+        counts = await wait_for_topics(settings, stop)
         if stop.is_set():
             return
+        keeper.inputs = {topic.name: counts[topic.name] for topic in settings.topics.inputs}
         letters = producer(settings.kafka)
         await start_with_retry(letters, "dead_letters")
 

@@ -70,7 +70,10 @@ class _Partition:
 
     def remove(self, of: Account) -> None:
         del self.accounts[of]
-        self.controllers[of.tenant, of.controller, of.year].remove(of.entity)
+        year = self.controllers[of.tenant, of.controller, of.year]
+        year.remove(of.entity)
+        if not year.accounts:
+            del self.controllers[of.tenant, of.controller, of.year]
 
 
 class ExportKeeper:

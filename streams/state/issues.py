@@ -47,6 +47,22 @@ class Progress(msgspec.Struct):
         """Event time that all known sources have reached; 0 before any."""
         return min(self.watermarks.values(), default=0)
 
+    def reached_ms(self, inputs: Mapping[str, int]) -> int:
+        """Return the event time that every source partition of some inputs has reached; 0 while one of them was not heard of.
+
+        Sources of other topics do not count: one that is gone would hold time for ever.
+
+        Args:
+            inputs: topic to how many partitions it has at least. None of them: every source that was heard of counts.
+        """
+        if not inputs:
+            return self.watermark_ms
+        told = {name: at_ms for name, at_ms in self.watermarks.items() if name.rpartition("/")[0] in inputs}
+        expected = sum(inputs.values())
+        if len(told) < expected:
+            return 0
+        return min(told.values(), default=0)
+
 
 class Step(msgspec.Struct):
     """What one observation leads to: findings to send first, then table writes."""
@@ -83,6 +99,8 @@ class IssueKeeper:
         """Partition to the keys of issues that time alone may change."""
         self.exports = ExportKeeper(metrics)
         self.ledgers = LedgerKeeper(metrics)
+        self.inputs: Mapping[str, int] = {}
+        """Input topics to their partitions: time goes on only when every one of them was heard of."""
 
     def use(self, policy: Policy, rules: Iterable[Rule], known: Iterable[Rule], rule_set: str) -> None:
         """Take a policy and its rules for the findings to come; `known` are all installed rules, selected or not."""
@@ -165,7 +183,7 @@ class IssueKeeper:
         reached = max(progress.watermarks.get(observation.source, 0), observation.watermark_ms)
         progress.watermarks[observation.source] = reached
         progress.last_offset = max(progress.last_offset, offset)
-        watermark_ms = progress.watermark_ms
+        watermark_ms = progress.reached_ms(self.inputs)
         reports: list[Report] = []
         changed: dict[str, Issue] = {}
         for sum_ in observation.sums:

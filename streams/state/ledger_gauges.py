@@ -52,6 +52,8 @@ class LedgerGauges:
         self._counts: Counter[tuple[str, Labels]] = Counter()
         self.policy = Policy(version="none")
         """Says when cases are due."""
+        self.now_ms = 0
+        """Event time that every source has reached: cases that are overdue are told by their issue."""
         self._begun: dict[Labels, _Least] = {}
         """Tenant, service and kind to when the open cases began."""
         self._due: dict[Labels, _Least] = {}
@@ -132,6 +134,8 @@ class LedgerGauges:
         labels = (state.tenant, state.service, state.kind)
         hours = self.policy.hours_for(state.kind, state.tenant, state.service)
         due_ms = None if hours is None else state.opened_ms + hours * 3_600_000
+        if due_ms is not None and due_ms < self.now_ms:
+            due_ms = None
         for (gauge, moments), at_ms in zip(self._of_cases(), (state.opened_ms, due_ms), strict=True):
             held = moments.setdefault(labels, _Least())
             held.set(key, at_ms if present else None)

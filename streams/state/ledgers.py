@@ -54,11 +54,21 @@ AnyState = (
     | ContentLabelState
 )
 
+MAX_DUE = 200
+"""States that one observation looks at because time has passed; the next takes the rest. Their writes must fit Faust's buffer."""
+
 IssueOf = tuple[str, str, str]
 """Tenant, rule and subject of an issue."""
 
 _decode = msgspec.json.Decoder(AnyState).decode
 _encode = msgspec.json.Encoder().encode
+
+
+class _Head(msgspec.Struct):
+    version: int = 1
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
 
 
 class Verdict(NamedTuple):
@@ -100,6 +110,10 @@ class _Partition:
         """State to what rules said of it, but for passes."""
         self.counts: dict[IssueOf, Counter[Outcome]] = {}
         """Issue to how many states are what, but for passes."""
+        self.holding: dict[IssueOf, set[bytes]] = {}
+        """Issue to the states that failed, and cannot be decided now: what is unknown does not close what was known."""
+        self.shown = True
+        """Whether the states are in the gauges."""
         self.judge_all = True
         self._next: dict[bytes, int] = {}
 
@@ -114,8 +128,10 @@ class _Partition:
             heapq.heappush(self._wakes, (at_ms, key))
 
     def due(self, watermark_ms: int) -> Iterator[bytes]:
-        """Yield the states that must be looked at, and forget that."""
-        while self._wakes and self._wakes[0][0] <= watermark_ms:
+        """Yield the states that must be looked at, at most `MAX_DUE` of them, and forget that."""
+        for _ in range(MAX_DUE):
+            if not self._wakes or self._wakes[0][0] > watermark_ms:
+                return
             at_ms, key = heapq.heappop(self._wakes)
             if self._next.get(key) == at_ms:
                 del self._next[key]
@@ -175,8 +191,9 @@ class LedgerKeeper:
     def hide(self, partition: int) -> None:
         """Take a partition out of the gauges; `load` brings back those that stay."""
         held = self._partitions.get(partition)
-        if held is None:
+        if held is None or not held.shown:
             return
+        held.shown = False
         for key, state in held.states.items():
             self._gauges.replace(key, state, None)
         for issue, counts in held.counts.items():
@@ -193,6 +210,7 @@ class LedgerKeeper:
             watermark_ms: event time that all known sources have reached.
         """
         held = self._partitions[partition]
+        self._gauges.now_ms = watermark_ms
         done = LedgerStep({}, [], [], [], held.judge_all)
         changed: dict[bytes, State[Any] | None] = {}
         """State to what it was before."""
@@ -204,8 +222,8 @@ class LedgerKeeper:
             if after is before:
                 continue
             if before is None:
-                over_ms = after.over_ms(self._policy)
-                if over_ms is not None and over_ms <= watermark_ms:
+                late_ms = after.late_ms(self._policy)
+                if late_ms is not None and late_ms <= watermark_ms:
                     # Nothing is known of it any more: to judge it now would be to judge it without what else there was.
                     self._metrics.late_entries.labels(str(entry.__struct_config__.tag)).inc()
                     continue
@@ -214,7 +232,6 @@ class LedgerKeeper:
         due = dict.fromkeys(changed)
         due.update(dict.fromkeys(held.due(watermark_ms)))
         if held.judge_all:
-            held.judge_all = False
             due.update(dict.fromkeys(held.states))
         touched: dict[IssueOf, int] = {}
         for key in due:
@@ -224,7 +241,10 @@ class LedgerKeeper:
         for issue, event_ms in touched.items():
             counts = held.counts.get(issue, Counter[Outcome]())
             outcome = next((found for found in _WORST if counts[found]), Outcome.PASS)
+            if outcome is not Outcome.FAIL and outcome is not Outcome.WAIVED:
+                outcome = Outcome.INCONCLUSIVE if held.holding.get(issue) else Outcome.PASS
             done.verdicts.append(Verdict(issue, outcome, event_ms))
+        held.judge_all = False
         return done
 
     def _look_at(
@@ -274,6 +294,7 @@ class LedgerKeeper:
         if now:
             held.said[key] = now
         for issue in before.keys() | now.keys():
+            self._hold(held, key, issue, before.get(issue), now.get(issue))
             counts = held.counts.setdefault(issue, Counter())
             old = Counter(counts)
             if issue in before:
@@ -284,6 +305,17 @@ class LedgerKeeper:
             if not +counts:
                 del held.counts[issue]
         return {*before, *now}
+
+    @staticmethod
+    def _hold(held: _Partition, key: bytes, issue: IssueOf, before: Outcome | None, now: Outcome | None) -> None:
+        """Note whether a state holds its issue open although it cannot be decided; after a start, every such state may have failed."""
+        holding = held.holding.setdefault(issue, set())
+        if now in _UNKNOWN and (before is Outcome.FAIL or key in holding or held.judge_all):
+            holding.add(key)
+        else:
+            holding.discard(key)
+        if not holding:
+            del held.holding[issue]
 
     def _outcomes(self, ledger: Any, at_ms: int) -> dict[str, Outcome]:
         engine = self._engine
@@ -300,9 +332,11 @@ def read_state(value: bytes) -> State[Any]:
     Raises:
         StateVersionError: it was written by a newer version.
     """
+    # The version first: what a newer one added may not even be readable.
+    version = _decode_head(value).version
+    if version > VERSION:
+        raise StateVersionError(f"the state of a ledger has version {version}; run a newer hegui")
     state: State[Any] = _decode(value)
-    if state.version > VERSION:
-        raise StateVersionError(f"the state of a ledger has version {state.version}; run a newer hegui")
     return state
 
 
@@ -316,5 +350,6 @@ def fact_name(fact: MadeFact) -> str:
 
 
 _NOTHING = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})
+_UNKNOWN = frozenset({Outcome.INCONCLUSIVE, Outcome.ERROR})
 _WORST = (Outcome.FAIL, Outcome.ERROR, Outcome.INCONCLUSIVE, Outcome.WAIVED)
 """Outcomes, the worst first."""

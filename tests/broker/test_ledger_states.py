@@ -7,7 +7,6 @@ from itertools import islice
 
 import msgspec
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from hegui.rules.case_events import ComplaintEvent
 from hegui.rules.events import SourceAssessment
@@ -169,6 +168,27 @@ async def test_counts_of_another_deployment_on_the_same_topic_are_refused_and_to
         assert await stored(made) == before
 
 
+async def test_reading_the_whole_input_again_changes_no_state(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        index_labels(made)
+        evaluator = await made.daemon("evaluator").start()
+        await made.daemon("state").start()
+        told = events(now_ms, seed=7)
+        await made.send(next(told) for _ in range(600))
+        assert await settled(made) == []
+        before = await stored(made)
+        assert await evaluator.stop() == 0
+        await made.forget_group(made.name)
+        await evaluator.start()
+
+        async def judged_again() -> bool:
+            return await evaluator.metric("compliance_events_total") == 600
+
+        await until(judged_again, "the input judged again")
+        assert await settled(made) == []
+        assert await stored(made) == before
+
+
 async def test_a_table_rebuilt_from_the_observations_is_the_same(kafka):
     async with deployment(kafka.bootstrap) as made:
         index_labels(made)
@@ -180,9 +200,7 @@ async def test_a_table_rebuilt_from_the_observations_is_the_same(kafka):
         before = await stored(made)
         assert await state.stop() == 0
         # The table is lost: its changelog is made anew, and the group begins with the first observation.
-        admin = AdminClient({"bootstrap.servers": made.bootstrap})
-        group = state_group(made.settings)
-        await asyncio.to_thread(admin.delete_consumer_groups([group])[group].result, 30)
+        await made.forget_group(state_group(made.settings))
         await made.recreate(changelog_name(made.settings))
         await state.start()
         await made.issues_settled()

@@ -10,14 +10,12 @@ import msgspec
 import pytest
 
 from hegui.rules.exports import DAY_MS
-from hegui.streams.settings import load_settings
 from hegui.streams.simulation import person
 from hegui.streams.state.export_table import ACCOUNT, PERSON
-from hegui.streams.topics import create_topics
 from tests.broker.exports import ANY_TIME, exports
 from tests.broker.harness import Deployment, deployment, ledger_differences
 from tests.broker.kills import kill_round
-from tests.broker.processes import Daemon, dice, now_ms, toml, until
+from tests.broker.processes import Daemon, dice, now_ms, until
 from tests.broker.reference import Reference
 from tests.broker.topics import EXAMPLE_POLICY
 
@@ -85,19 +83,15 @@ async def test_reading_the_whole_input_again_changes_no_ledger(kafka):
         assert await settled(made) == []
         before = await made.ledgers()
         assert await evaluator.stop() == 0
-        again = {**made.given, "kafka": {**made.given["kafka"], "group_id": f"{made.name}-again"}}
-        replaying = made.daemon("evaluator", **again)
-        config = made.folder / "again.toml"
-        config.write_text(toml(again), "utf-8")
-        await create_topics(await made.admin(), load_settings(config, {}))  # the changelog of its group
+        await made.forget_group(made.name)
         observed = sum((await made.tail(made.settings.topics.observations).ends()).values())
-        await replaying.start()
+        await evaluator.start()
 
         async def judged_again() -> bool:
-            return await replaying.metric("compliance_events_total") == 800
+            return await evaluator.metric("compliance_events_total") == 800
 
         await until(judged_again, "the input judged again")
-        assert await replaying.stop() == 0
+        assert await evaluator.stop() == 0
         assert sum((await made.tail(made.settings.topics.observations).ends()).values()) > observed
         await made.issues_settled()
         assert await made.ledgers() == before

@@ -11,6 +11,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from confluent_kafka.admin import AdminClient
 
 from hegui.rules.events import Envelope
 from hegui.rules.facts import OptOut
@@ -176,6 +177,11 @@ class Topics:
         assert self.settings.topics.optouts
         for number, statement in enumerate(self.optouts):
             await self.state_fact(b"%d" % number, statement)
+
+    async def forget_group(self, group: str) -> None:
+        """Delete a group that has no members, with all that it committed: it begins anew."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        await asyncio.to_thread(admin.delete_consumer_groups([group])[group].result, 30)
 
     async def recreate(self, topic: str) -> None:
         """Delete a topic and make it anew, empty."""

@@ -1,13 +1,13 @@
 """The abuse counter: three in a row, five on one legal day; every suspension is told once."""
 
 from datetime import datetime
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hegui.rules.ledgers.abuse import KEPT_MS, MAX_INPUTS, AbusiveInput, AbusiveInputs, suspensions
+from hegui.rules.ledgers.abuse import KEPT_MS, MAX_INPUTS, AbuseState, AbusiveInput, AbusiveInputs, suspension_due
 from hegui.rules.policy import Policy
 from tests.rules.ledgers.telling import POLICY, At, told
 
@@ -35,9 +35,9 @@ def entry(*given_: tuple[int, int]) -> AbusiveInputs:
         ([(n, -1) for n in range(1, 5)], []),
         ([(n, -1) for n in range(1, 6)], [5]),
         ([(n, 10 * n) for n in range(1, 6)], [5]),
-        ([(n, -1) for n in range(1, 11)], [5, 10]),
+        ([(n, -1) for n in range(1, 11)], [5]),
         ([(1, -1), (2, 0), (3, 1)], []),
-        ([(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5)], [3, 6]),
+        ([(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 5)], [3]),
         ([(DAY_MS - 2, -1), (DAY_MS - 1, -1), (DAY_MS, -1), (DAY_MS + 1, -1), (DAY_MS + 2, -1)], []),
         ([(DAY_MS - 1, 1), (DAY_MS, 2), (DAY_MS + 1, 3)], [DAY_MS + 1]),
     ],
@@ -57,7 +57,8 @@ def entry(*given_: tuple[int, int]) -> AbusiveInputs:
     ],
 )
 def test_when_a_suspension_is_due(told_of: list[tuple[int, int]], due: list[int]) -> None:
-    assert [at_ms - DAY_START_MS for at_ms in suspensions(inputs(*told_of))] == due
+    due_ms = suspension_due(inputs(*told_of))
+    assert [due_ms - DAY_START_MS] * bool(due) == due if due_ms is not None else not due
 
 
 def test_every_suspension_is_told_once() -> None:
@@ -85,14 +86,42 @@ def test_the_order_in_which_inputs_are_told_does_not_matter() -> None:
 
 def test_it_is_forgotten_when_neither_input_nor_suspension_can_matter() -> None:
     state = told(entry((0, 1), (1, 2), (2, 3))).conclude({}, 0, POLICY).state
+    assert state.subject == "svc"
     assert state.over_ms(POLICY) == DAY_START_MS + 2 + KEPT_MS
     (gone,) = state.retracted()
     assert gone.record_key() == f"default|svc|{state.user}|{DAY_START_MS + 2}".encode()
 
 
+def conclusions(*parts: AbusiveInputs) -> tuple[AbuseState, list[int]]:
+    """Tell parts one after another, concluding after each; return the state and when suspensions were due."""
+    state, due = parts[0].begin(), []
+    for part in parts:
+        conclusion = state.step(At(), part).conclude({}, 0, POLICY)
+        state = conclusion.state
+        due += [fact.from_ms - DAY_START_MS for fact in conclusion.facts]
+    return state, due
+
+
+def test_a_user_who_goes_on_and_on_is_suspended_once_a_day_and_takes_no_more_room() -> None:
+    minute = 60_000
+    parts = [entry((n * minute, n)) for n in range(3 * 1440)]
+    state, due = conclusions(*parts)
+    assert due == [2 * minute, 2 * minute + DAY_MS + 3 * minute, 2 * minute + 2 * (DAY_MS + 3 * minute)]
+    assert len(state.inputs) <= MAX_INPUTS
+    whole, at_once = conclusions(parts[0].merged(parts[1]).merged(parts[2]).merged(parts[3]))
+    assert at_once == [2 * minute] and whole.inputs == ()
+
+
+def test_what_comes_late_and_lies_in_a_suspension_that_was_told_counts_no_more() -> None:
+    state, due = conclusions(entry((5, 1), (6, 2), (7, 3)), entry((1, 9), (2, 10), (3, 11)), entry((5, 1)))
+    assert due == [7]
+    assert state.inputs == ()
+
+
 @given(st.lists(st.tuples(st.integers(0, 3 * DAY_MS), st.integers(-1, 50)), max_size=400))
 def test_no_more_inputs_are_kept_than_the_latest(given_: list[tuple[int, int]]) -> None:
     if given_:
-        state = told(entry(*given_))
+        state, due = conclusions(*(entry(one) for one in given_))
         assert len(state.inputs) <= MAX_INPUTS
-        assert state.inputs[-1].at_ms == DAY_START_MS + max(at for at, _ in given_)
+        assert state.last_ms == DAY_START_MS + max(at for at, _ in given_)
+        assert all(later - earlier > DAY_MS for earlier, later in pairwise(due))

@@ -74,6 +74,17 @@ def test_the_highest_revision_counts_whatever_the_order() -> None:
     assert states.pop().done_ms == OPENED_MS + 9
 
 
+def test_no_revision_moves_the_clock_on_and_an_earlier_beginning_counts() -> None:
+    touched = case(revision=1, opened_ms=OPENED_MS + 47 * HOUR_MS)
+    late = case(revision=2, opened_ms=OPENED_MS + 50 * HOUR_MS, done_ms=OPENED_MS + 50 * HOUR_MS)
+    for order in permutations([case(), touched, late]):
+        state = told(*order)
+        assert state.opened_ms == OPENED_MS
+        assert outcome(state, OPENED_MS + 50 * HOUR_MS, "complaint") is Outcome.FAIL
+    assert told(case(), case(opened_ms=OPENED_MS - 5)).opened_ms == OPENED_MS - 5
+    assert case().merged(touched).opened_ms == touched.merged(case()).opened_ms == OPENED_MS
+
+
 def test_two_contents_of_one_revision_leave_the_case_open_whatever_the_order() -> None:
     open_, done = case(revision=1), case(revision=1, done_ms=OPENED_MS + 1)
     assert told(open_, done) == told(done, open_)

@@ -11,7 +11,7 @@ NOW_MS = 1_780_000_000_000
 
 
 def number(content: str, at_ms: int = NOW_MS) -> ProduceIdUse:
-    return ProduceIdUse(tenant="default", service="svc", produce_id="n", contents=((content, at_ms),))
+    return ProduceIdUse(tenant="default", service="svc", produce_id="n", contents=((content, at_ms),), last_ms=at_ms)
 
 
 def labelled(at_ms: int = NOW_MS) -> ContentLabelUse:
@@ -24,6 +24,7 @@ def lost(service: str = "svc", at_ms: int = NOW_MS) -> ContentLabelUse:
 
 def test_one_content_many_times_is_one_content() -> None:
     state = told(number("a"), number("a", NOW_MS + 9))
+    assert state.last_ms == NOW_MS + 9
     assert outcomes(state, NOW_MS) == {}
     assert state.wake_ms(NOW_MS, POLICY) is None
 
@@ -35,6 +36,12 @@ def test_a_second_content_fails_for_a_day() -> None:
     assert state.wake_ms(NOW_MS, POLICY) == NOW_MS + 5 + SHOWN_MS + 1
     assert outcomes(state, NOW_MS + 5 + SHOWN_MS + 1) == {"LBL029": Outcome.PASS}
     assert state.wake_ms(NOW_MS + 5 + SHOWN_MS + 1, POLICY) is None
+
+
+def test_a_number_that_goes_on_to_be_used_stays_a_fault() -> None:
+    day = [number(f"c{n}", NOW_MS + n * DAY_MS // 5) for n in range(30)]
+    state = told(*day)
+    assert outcomes(state, state.last_ms + SHOWN_MS) == {"LBL029": Outcome.FAIL}
 
 
 def test_the_order_does_not_matter_and_few_contents_are_kept() -> None:
@@ -70,7 +77,8 @@ def test_what_is_known_already_changes_nothing() -> None:
     state = told(labelled(), lost())
     assert state.step(At(), lost(at_ms=NOW_MS - 5)) is state
     other = told(number("a"))
-    assert other.step(At(), number("a", NOW_MS + 1)) is other
+    assert other.step(At(), number("a", NOW_MS - 1)).last_ms == NOW_MS
+    assert other.step(At(), number("a")) is other
 
 
 def test_the_index_reaches_as_far_as_the_policy_says() -> None:

@@ -89,8 +89,14 @@ def test_time_counts_only_as_far_as_every_source_has_come() -> None:
 
 
 def test_the_session_is_over_after_the_pause() -> None:
-    assert told(use(0, 5)).over_ms(POLICY) == at(15)
-    assert told(use(0, 5)).over_ms(Policy(version="v", session_pause_minutes=30)) == at(35)
+    assert told(use(0, 5)).over_ms(POLICY) == at(15) + 1
+    assert told(use(0, 5)).over_ms(Policy(version="v", session_pause_minutes=30)) == at(35) + 1
+
+
+def test_outputs_that_name_no_session_take_no_room() -> None:
+    state = told(*(use(minute, session="") for minute in range(500)), use(3, session=""))
+    assert state.stretches == ((at(499), at(499)),)
+    assert use(1, session="").merged(use(2, session="")).stretches == ((at(2), at(2)),)
 
 
 def test_a_reminder_that_is_told_late_mends_it() -> None:

@@ -120,6 +120,15 @@ def test_a_later_assessment_that_passed_clears_it_and_counting_begins_anew() -> 
     assert [fact.episode for fact in second.facts] == [2]
 
 
+def test_a_bad_assessment_and_a_later_good_one_clear_it_whenever_they_are_told() -> None:
+    bad, good = assessed(1000, 51, NOW_MS - 100), assessed(1000, 0, NOW_MS - 50)
+    state = told(replace(bad, last_ms=NOW_MS))
+    condemned_ = state.conclude(outcomes(state, NOW_MS), NOW_MS, POLICY).state
+    after = condemned_.step(At(1, 4096, 9000), replace(good, last_ms=NOW_MS + 1))
+    assert outcomes(after, NOW_MS + 1) == {RULE: Outcome.PASS}
+    assert outcomes(told(good, bad), NOW_MS) == {RULE: Outcome.PASS}
+
+
 @pytest.mark.parametrize(
     "assessment", [assessed(399, 0, NOW_MS + 1), assessed(1000, 51, NOW_MS + 1), assessed(1000, 0, NOW_MS)]
 )

@@ -106,7 +106,7 @@ def folded(engine: Engine, told: Iterable[tuple[Envelope, int]]) -> dict[tuple[t
         facts = Facts(engine.snapshot, at_ms, group.tenant, group.service)
         entries: list[Any] = []
         for recorder in plan.recorders:
-            entries += recorder(envelope, facts, at_ms)
+            entries += recorder(envelope, facts, at_ms, at_ms)
         counted: list[Any] = []
         if isinstance(envelope.data, IngestEvent):
             event, one = envelope.data, Ingested()
@@ -115,7 +115,7 @@ def folded(engine: Engine, told: Iterable[tuple[Envelope, int]]) -> dict[tuple[t
                 CorpusSum(
                     tenant=group.tenant,
                     service=group.label,
-                    dataset=dataset_of(event.dataset, event.dataset_version),
+                    dataset=dataset_of(group.label, event.dataset, event.dataset_version),
                     last_ms=at_ms,
                     counts={name: n for name, n in zip(COUNTS, one.counts, strict=True) if n},
                 )

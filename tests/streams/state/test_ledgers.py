@@ -178,6 +178,27 @@ def test_open_deadlines_show_with_the_oldest_and_vanish_when_dealt_with():
         assert ledgers.gauge(name, **labels) is None
 
 
+def test_a_case_that_is_overdue_does_not_hide_the_next_deadline():
+    ledgers = Ledgers()
+    labels = {"tenant": "default", "service": "chat-assistant", "kind": "complaint"}
+    ledgers.tell(complaint("a"), complaint("b", opened_ms=NOW_MS + HOUR_MS))
+    ledgers.tick(NOW_MS + HOURS * HOUR_MS + 1)
+    assert ledgers.gauge("next_deadline_timestamp_seconds", **labels) == (NOW_MS + HOUR_MS) / 1000 + HOURS * 3600
+
+
+def test_time_waits_for_every_partition_of_the_inputs_and_for_no_other_source():
+    ledgers = Ledgers()
+    ledgers.keeper.inputs = {"events": 2}
+    late_ms = NOW_MS + (HOURS + 1) * HOUR_MS
+    ledgers.tell(complaint(opened_ms=NOW_MS), watermark_ms=late_ms)
+    assert ledgers.tick(late_ms) == [], "partition 1 was not heard of yet"
+    partition = partition_of(complaint().place.encode(), PARTITIONS)
+    ledgers.keeper.step(partition, 100, NOW_MS, Observation("gone", 0, 0, 0, 8, NOW_MS))
+    ledgers.keeper.step(partition, 101, NOW_MS, Observation("events", 1, 0, 0, 8, late_ms))
+    ledgers.tick(late_ms)
+    assert ledgers.open() == {("MOD010", "chat-assistant")}, "a topic that is no input any more holds nothing"
+
+
 def test_the_slowest_source_holds_the_clock():
     ledgers = Ledgers()
     ledgers.tell(complaint())
@@ -267,7 +288,8 @@ def test_two_hours_without_a_reminder_open_the_issue_and_the_end_of_the_session_
     ledgers.tell(use(NOW_MS + TWO_HOURS_MS, last_ms), watermark_ms=last_ms)
     assert ledgers.open() == {("CMP002", "companion-app")}
     assert ledgers.gauge("sessions", tenant="default", service="companion-app") == 1
-    (finding,) = ledgers.tick(last_ms + 10 * 60_000)
+    assert ledgers.tick(last_ms + 10 * 60_000) == []
+    (finding,) = ledgers.tick(last_ms + 10 * 60_000 + 1)
     assert finding["activity_name"] == "Close"
     assert ledgers.states() == 0
     assert ledgers.gauge("sessions", tenant="default", service="companion-app") is None
@@ -296,6 +318,41 @@ def test_sessions_that_are_not_named_leave_the_rule_undecided():
     assert ledgers.open() == set()
 
 
+def test_what_is_unknown_of_one_session_does_not_hold_open_what_another_did():
+    ledgers = Ledgers()
+    last_ms = NOW_MS + TWO_HOURS_MS + 240_000
+    ledgers.tell(use(NOW_MS, last_ms), use(last_ms, last_ms, session=""), watermark_ms=last_ms)
+    assert ledgers.open() == {("CMP002", "companion-app")}
+    ledgers.tell(use(last_ms + HOUR_MS, last_ms + HOUR_MS, session=""), watermark_ms=last_ms + HOUR_MS)
+    assert ledgers.open() == set()
+
+
+def test_a_failure_that_cannot_be_decided_any_more_stays_open_over_a_restart():
+    policy = replace(POLICY, services=tuple(replace(s, complaint_answer_hours=1) for s in POLICY.services))
+    ledgers = Ledgers(policy=policy)
+    ledgers.tell(complaint(), watermark_ms=NOW_MS + 2 * HOUR_MS)
+    unknown = replace(POLICY, services=tuple(replace(s, complaint_answer_hours=None) for s in POLICY.services))
+    ledgers.keeper.use(unknown, BOOK, BOOK, rule_set_hash(BOOK))
+    ledgers.tick(NOW_MS + 2 * HOUR_MS)
+    assert ledgers.open() == {("MOD010", "chat-assistant")}
+    after = Ledgers(ledgers.table, policy=unknown)
+    after.tick(NOW_MS + 2 * HOUR_MS)
+    assert after.open() == {("MOD010", "chat-assistant")}
+
+
+def test_thousands_of_sessions_end_in_portions():
+    ledgers = Ledgers()
+    for n in range(500):
+        ledgers.tell(use(NOW_MS, NOW_MS, session=f"s{n}"))
+    end_ms = NOW_MS + HOUR_MS
+    partition = partition_of(use(NOW_MS, NOW_MS).place.encode(), PARTITIONS)
+    left = []
+    for _ in range(3):
+        ledgers.step(partition, end_ms)
+        left.append(ledgers.states())
+    assert left == [300, 100, 0]
+
+
 def test_a_release_is_judged_once_every_source_has_passed_it():
     ledgers = Ledgers()
     counts = {"records": 50_000, "human": 3_999, "human_passed": 3_999, "technical": 5_000, "technical_passed": 5_000}
@@ -305,7 +362,8 @@ def test_a_release_is_judged_once_every_source_has_passed_it():
     assert ledgers.gauge("corpus_versions", tenant="default", service="crawler", state="released") == 1
     assert ledgers.open() == set()
     ledgers.tick(NOW_MS + 5)
-    assert ledgers.open() == {("TRN019", "crawler")}
+    assert ledgers.open() == {("TRN019", "sha256:d")}
+    assert ledgers.gauge("open_issues", tenant="default", service="other", rule="TRN019") == 1
 
 
 # -- label coverage
@@ -355,6 +413,7 @@ def test_a_restart_brings_everything_back_and_tells_nothing_again():
 def test_a_partition_that_moves_away_takes_its_gauges_with_it():
     ledgers = everything()
     ledgers.keeper.hide(range(PARTITIONS))
+    ledgers.keeper.hide(range(PARTITIONS))  # a second rebalance before the first was done
     names = {
         "ledger_states",
         "condemned_sources",
@@ -383,6 +442,12 @@ def test_an_issue_whose_state_was_forgotten_in_a_crash_closes():
     after = Ledgers(table)
     findings = after.tick(end_ms)
     assert [f["compliance"]["control"] for f in findings if f["activity_name"] == "Close"] == ["CMP002"]
+
+
+def test_a_kind_of_state_that_a_newer_version_knows_is_refused_as_such():
+    table = {LEDGER + b"\0\0" + b"x" * 16: b'{"ledger": "not known yet", "version": 2}'}
+    with pytest.raises(StateVersionError, match="run a newer hegui"):
+        Ledgers(table)
 
 
 def test_what_a_newer_version_wrote_is_not_touched():

@@ -1,0 +1,173 @@
+"""What the evaluator tells the ledgers of an event: what is absent, what is ahead of its time, what belongs to nobody."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from hegui.rules.case_events import ComplaintEvent, IncidentEvent
+from hegui.rules.cases import BASE_GENERATION, BASE_INGEST, BASE_POLICY, PERSON
+from hegui.rules.events import (
+    ComplaintEnvelope,
+    GenerationEnvelope,
+    GenerationEvent,
+    ImplicitLabel,
+    IncidentEnvelope,
+    Inspection,
+    LabelSite,
+    Propagation,
+    SourceAssessment,
+)
+from hegui.rules.facts import Facts, Snapshot
+from hegui.rules.ledgers.coverage import CoverageSum
+from hegui.rules.ledgers.labels import ContentLabelUse, ProduceIdUse
+from hegui.rules.ledgers.recording import (
+    Ingested,
+    abusive_input,
+    assessment,
+    case_update,
+    label_use,
+    recorders,
+    session_use,
+)
+
+NOW_MS = 1_780_000_000_000
+GOOD = (
+    '{"Label":"1","ContentProducer":"001191440300708461136T1XGW3","ProduceID":"4c8a","ReservedCode1":"",'
+    '"ContentPropagator":"","PropagateID":"","ReservedCode2":""}'
+)
+NO_NUMBER = GOOD.replace("4c8a", "")
+
+
+def facts(service: str | None = "svc") -> Facts:
+    snapshot = Snapshot(BASE_POLICY)
+    return Facts(snapshot, NOW_MS, "default", snapshot.services.get(("default", service or "")))
+
+
+def told(
+    kind: type, recorder: Any, data: Any, *, of: Facts | None = None, broker_ms: int = NOW_MS + 20, revision: int = 0
+) -> tuple[Any, ...]:
+    time = datetime.fromtimestamp(NOW_MS / 1000, UTC)
+    envelope = kind(id="e-1", source="s", time=time, specversion="1.0", revision=revision, data=data)
+    found: tuple[Any, ...] = recorder(envelope, of or facts(), NOW_MS, broker_ms)
+    return found
+
+
+def site(value: str) -> ImplicitLabel:
+    return ImplicitLabel(container=True, sites=(LabelSite("xmp", value),))
+
+
+CONTENT = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds"),
+    [
+        ({"implicit_label": None, "output_sha256": CONTENT}, []),
+        ({"implicit_label": site(GOOD), "output_sha256": None}, []),
+        ({"implicit_label": site(GOOD), "output_sha256": CONTENT}, [ProduceIdUse, ContentLabelUse]),
+        ({"implicit_label": site(NO_NUMBER), "output_sha256": CONTENT}, [ContentLabelUse]),
+        ({"implicit_label": ImplicitLabel(container=True, sites=()), "output_sha256": CONTENT}, []),
+        (
+            {
+                "implicit_label": ImplicitLabel(container=True, sites=()),
+                "output_sha256": None,
+                "propagation": Propagation(received_sha256=CONTENT),
+            },
+            [ContentLabelUse],
+        ),
+        (
+            {"implicit_label": site(GOOD), "output_sha256": None, "propagation": Propagation(received_sha256=CONTENT)},
+            [],
+        ),
+    ],
+)
+def test_what_an_output_says_of_labels(changes: dict[str, Any], kinds: list[type]) -> None:
+    event: GenerationEvent = replace(BASE_GENERATION, **changes)
+    found = told(GenerationEnvelope, label_use, event)
+    assert [type(entry) for entry in found] == kinds
+    assert CONTENT not in str(found)
+
+
+def test_an_input_of_nobody_is_counted_for_nobody() -> None:
+    assert told(GenerationEnvelope, abusive_input, replace(BASE_GENERATION, user_key=None)) == ()
+    (entry,) = told(GenerationEnvelope, abusive_input, replace(BASE_GENERATION, user_key=PERSON))
+    assert (entry.user, entry.inputs[0].number) == (PERSON, -1)
+
+
+def test_an_output_without_session_is_told_as_such_and_its_reminder_is_nobodys() -> None:
+    (entry,) = told(GenerationEnvelope, session_use, replace(BASE_GENERATION, usage_reminder_shown=True))
+    assert (entry.session, entry.reminders, entry.told) == ("", (), True)
+
+
+@pytest.mark.parametrize(
+    ("received_at_ms", "answered_at_ms", "opened_ms", "done_ms"),
+    [
+        (None, None, NOW_MS, None),
+        (NOW_MS - 5, None, NOW_MS - 5, None),
+        (NOW_MS + 5, None, NOW_MS, None),
+        (NOW_MS - 5, NOW_MS + 10, NOW_MS - 5, NOW_MS + 10),
+        (NOW_MS - 5, NOW_MS + 10**9, NOW_MS - 5, NOW_MS + 20),
+    ],
+    ids=[
+        "absent: the event",
+        "stated",
+        "ahead of the event",
+        "done after the event's time",
+        "done ahead of the broker",
+    ],
+)
+def test_the_moments_of_a_case(
+    received_at_ms: int | None, answered_at_ms: int | None, opened_ms: int, done_ms: int | None
+) -> None:
+    event = ComplaintEvent(service="svc", received_at_ms=received_at_ms, answered_at_ms=answered_at_ms)
+    (entry,) = told(ComplaintEnvelope, case_update, event, revision=3)
+    assert (entry.opened_ms, entry.done_ms, entry.revision, entry.kind) == (opened_ms, done_ms, 3, "complaint")
+    assert "e-1" not in entry.case
+
+
+def test_an_incident_without_the_reference_of_its_report_is_not_reported() -> None:
+    event = IncidentEvent(service="svc", reported_at_ms=NOW_MS)
+    (entry,) = told(IncidentEnvelope, case_update, event)
+    assert entry.done_ms is None
+    (entry,) = told(IncidentEnvelope, case_update, replace(event, report_reference="r-1"))
+    assert entry.done_ms == NOW_MS
+
+
+def test_a_case_of_a_service_that_the_policy_does_not_know_belongs_to_other() -> None:
+    (entry,) = told(ComplaintEnvelope, case_update, ComplaintEvent(service="unheard-of"), of=facts(None))
+    assert entry.service == "other"
+
+
+def test_an_assessment_ahead_of_its_event_is_dated_by_the_event_and_one_without_time_or_source_is_none() -> None:
+    event = replace(BASE_INGEST, assessment=SourceAssessment(sampled=5, illegal=1), assessed_at_ms=NOW_MS + 10**9)
+    found = assessment(event, "default", NOW_MS)
+    assert found is not None
+    assert (found.assessed_at_ms, found.assessed, found.assessed_illegal) == (NOW_MS, 5, 1)
+    for changes in ({"assessed_at_ms": None}, {"source_id": None}, {"assessment": None}):
+        assert assessment(replace(event, **changes), "default", NOW_MS) is None
+
+
+def test_a_revision_is_no_second_record_and_only_its_samples_count() -> None:
+    one = Ingested()
+    one.add(BASE_INGEST, 0, NOW_MS)
+    one.add(replace(BASE_INGEST, inspection=Inspection(human_passed=False, technical_passed=True)), 1, NOW_MS - 5)
+    one.add(replace(BASE_INGEST, content_check=None), 0, NOW_MS - 7)
+    one.add(replace(BASE_INGEST, inspection=Inspection()), 1, NOW_MS - 8)
+    assert (one.counts, one.sampled, one.illegal, one.last_ms) == ([2, 1, 0, 1, 1], 1, 0, NOW_MS)
+
+
+def test_events_are_asked_only_what_concerns_them() -> None:
+    svc = BASE_POLICY.services[0]
+    assert recorders(GenerationEvent, svc, {}) == ()
+    assert recorders(GenerationEvent, None, {"moderation.input_blocked": True}) == (abusive_input,)
+    asked = replace(svc, companion=True, label_index=True)
+    assert recorders(GenerationEvent, asked, {"moderation.input_blocked": None}) == (session_use, label_use)
+    assert recorders(ComplaintEvent, None, {}) == (case_update,)
+
+
+def test_label_coverage_belongs_to_its_service() -> None:
+    entry = CoverageSum(tenant="t", service="svc", modality="image", label="explicit", outputs={"pass": 1})
+    assert entry.begin().subject == "svc"
+    assert entry.merged(replace(entry, outputs={"fail": 2})).outputs == {"pass": 1, "fail": 2}
