@@ -16,7 +16,7 @@ $(INSTALLED)demo: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(INSTALLED)dev: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,librdkafka,optouts,seal,demo]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,librdkafka,optouts,iscc,seal,demo]'
 	@touch $@
 
 demo: $(INSTALLED)demo  ## Run broker, daemon and simulator for a minute (KEEP=1: until Ctrl-C; BROKER=host:port: your Kafka)
@@ -42,7 +42,7 @@ pages: $(INSTALLED)dev  ## Write the pages of the rules and of the settings
 	$(BIN)/hegui config keys --format markdown > streams/settings.md
 
 $(INSTALLED)bench: pyproject.toml $(INSTALLED)dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,librdkafka,seal,demo,bench]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,librdkafka,iscc,seal,demo,bench]'
 	test -x .venv-quix/bin/python || $(PYTHON) -m venv .venv-quix
 	.venv-quix/bin/pip install --quiet --disable-pip-version-check -e '.[bench-quix]'
 	@touch $@

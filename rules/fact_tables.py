@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from hegui.rules.addresses import host_of_normal, normal_address
 from hegui.rules.hosts import normal_host
+from hegui.rules.near_works import WorkCodes
 from hegui.rules.values import TimeMs
 from hegui.rules.works import normal_holder, work_key
 
@@ -225,6 +226,8 @@ class FactTable(Generic[FactRecord]):
         self._by_record_key: dict[bytes, FactRecord] = {}
         self._by_key: dict[Hashable, tuple[tuple[int, int | None, FactRecord], ...]] = {}
         self._gates: dict[Hashable, int] = {}
+        self.codes = WorkCodes()
+        """The ISCC among the keys."""
 
     def put(self, record_key: bytes, record: FactRecord | None) -> None:
         """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
@@ -236,11 +239,14 @@ class FactTable(Generic[FactRecord]):
                 self._by_key[old.key()] = rest
             else:
                 del self._by_key[old.key()]
+                self.codes.discard(old.key())
             self._count_gate(old, -1)
         if record is not None:
             self._count_gate(record, 1)
             self._by_record_key[record_key] = record
             key = record.key()
+            if key not in self._by_key:
+                self.codes.add(key)
             siblings = (*self._by_key.get(key, ()), (*record.interval(), record))
             self._by_key[key] = tuple(sorted(siblings, key=lambda entry: entry[0]))
 

@@ -6,7 +6,7 @@ inconclusive. The tables are filled by `streams.facts_feed` between batches; rul
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -28,6 +28,7 @@ from hegui.rules.fact_tables import (
     normal_subject,
 )
 from hegui.rules.hosts import domains_of, host_of
+from hegui.rules.iscc import ContentUnit
 from hegui.rules.optout_table import OptOutTable
 from hegui.rules.policy import Entity, ModelTest, Policy, Service
 from hegui.rules.preferences import UNKNOWN, Preference, combined
@@ -204,6 +205,30 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         for record in self.snapshot.notices.at((scheme, subject), self.at_ms):
             if record.received_at_ms <= from_ms:
                 return record
+        return None
+
+    def near_refusal(self, units: Iterable[ContentUnit]) -> tuple[int, OptOut] | None:
+        """Return the nearest registered work that is refused at the event's time, within the policy's distance, or None.
+
+        Returns:
+            Distance in bits and the statement.
+        """
+        for near in self.snapshot.optouts.codes.near(units, self.policy.iscc_max_distance_bits):
+            refusal = self.opted_out("work", near.subject)
+            if refusal is not None:
+                return near.distance, refusal
+        return None
+
+    def near_notice(self, units: Iterable[ContentUnit]) -> tuple[int, Notice] | None:
+        """Return the nearest work under an open notice that is older than the grace time, within the policy's distance, or None.
+
+        Returns:
+            Distance in bits and the notice.
+        """
+        for near in self.snapshot.notices.codes.near(units, self.policy.iscc_max_distance_bits):
+            notice = self.notice("work" if near.scheme == "work" else "fingerprint", near.subject)
+            if notice is not None:
+                return near.distance, notice
         return None
 
     def condemned(self, source_id: str) -> CondemnedSource | None:

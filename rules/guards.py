@@ -13,6 +13,7 @@ import msgspec
 
 from hegui.rules import events
 from hegui.rules.exports import ExportLedger
+from hegui.rules.iscc import is_iscc
 from hegui.rules.ledgers.corpora import CorpusLedger
 from hegui.rules.ledgers.deadlines import CaseKind, Deadline
 from hegui.rules.ledgers.labels import ContentLabelLedger, ProduceIdLedger
@@ -85,7 +86,17 @@ def _ingest_key(event: events.IngestEvent) -> tuple[object, ...]:
         event.protected_work,
         event.ai_generated,
         event.annotation is not None,
+        _has_iscc(event),
     )
+
+
+def _has_iscc(event: events.IngestEvent) -> bool | None:
+    """Tell whether an event holds an ISCC; one known to hold no protected work needs none, of any other it is unknown."""
+    if event.fingerprint is None and event.work_id is None:  # nearly always
+        return False if event.protected_work is False else None
+    if is_iscc(event.fingerprint) or is_iscc(event.work_id):
+        return True
+    return False if event.protected_work is False else None
 
 
 def _no_key(state: object) -> tuple[object, ...]:  # noqa: ARG001 - the form of a key
@@ -157,6 +168,7 @@ GUARDS: dict[type, Guards] = {
             "protected_work": _BOOLEAN,
             "ai_generated": _BOOLEAN,
             "annotation": _BOOLEAN,
+            "fingerprint": _BOOLEAN,
             "eu_facing": _BOOLEAN,
         },
         of_event=(
@@ -168,6 +180,7 @@ GUARDS: dict[type, Guards] = {
             "protected_work",
             "ai_generated",
             "annotation",
+            "fingerprint",
         ),
         of_service=("eu_facing",),
         key=_ingest_key,
@@ -196,4 +209,4 @@ GUARDS: dict[type, Guards] = {
 }
 """What rules judge (event types, and states that the state agents keep) to its guards. A dotted name is a field of a group;
 `unlabelled_request`, `work_hits`, `moderation.risk_codes` and `annotation` ask whether there are any, `moderation.input_blocked`
-whether the verdict on the input is `block`."""
+whether the verdict on the input is `block`, `fingerprint` whether there is an ISCC, there or as work id."""

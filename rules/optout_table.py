@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from hegui.rules.fact_tables import FactStatus, OptOut
+from hegui.rules.near_works import WorkCodes
 
 
 class OptOutTable(Protocol):
@@ -24,6 +25,11 @@ class OptOutTable(Protocol):
     @property
     def changes(self) -> int:
         """Another number whenever the table may answer otherwise than before."""
+        ...
+
+    @property
+    def codes(self) -> WorkCodes:
+        """The ISCC among the keys, all of them once the table is ready; it may hold some that are gone."""
         ...
 
     def at(self, key: tuple[str, str], at_ms: int) -> tuple[OptOut, ...]:

@@ -92,6 +92,8 @@ class Policy(Part, frozen=True):
     """How old a robots.txt may be at fetch time."""
     similarity_percent: Annotated[int, Meta(ge=1, le=100)] = 90
     """From which similarity to a protected work on an output counts as infringing (no court set a number)."""
+    iscc_max_distance_bits: Annotated[int, Meta(ge=0, le=15)] = 7
+    """In how many of the 64 bits of their ISCC Content-Codes a record and a registered work may differ to be told as near duplicates (no law sets a number; 7 is the share that PDQ takes for pictures, 31 of 256)."""
     notice_grace_hours: Annotated[int, Meta(ge=0)] = 72
     """How long after a rights holder's notice a use is still tolerated (the law says "promptly")."""
     evidence_grace_minutes: Annotated[int, Meta(ge=0)] = 5

@@ -22,6 +22,7 @@ from hegui.streams.broker import reader, start_with_retry
 from hegui.streams.errors import DecodeError
 from hegui.streams.optout_index.choice import feed_of, table_of
 from hegui.streams.settings import Settings
+from hegui.streams.work_codes_feed import WorkCodesFeed
 
 log = structlog.get_logger()
 
@@ -72,6 +73,8 @@ class FactsFeed:
         self._decoders: dict[str, Any] = {fact: msgspec.json.Decoder(KINDS[fact]) for fact in self._topics}
         self._at_end: dict[str, float] = dict.fromkeys(self._topics, clock())
         self._optouts = feed_of(settings, tables["optouts"], clock)
+        index: Any = tables["optouts"]
+        self._codes = None if self._optouts is None else WorkCodesFeed(index)
         self.loaded = asyncio.Event()
         if not self._topics:
             self.loaded.set()
@@ -104,6 +107,8 @@ class FactsFeed:
         finally:
             if self._optouts is not None:
                 await self._optouts.close()
+            if self._codes is not None:
+                await self._codes.close()
             await consumer.stop()
 
     @staticmethod
@@ -131,17 +136,19 @@ class FactsFeed:
                 behind.add(self._fact_of[partition.topic])
         if self._optouts is not None and "optouts" not in behind:
             of_optouts = {p.partition: end for p, end in ends.items() if self._fact_of[p.topic] == "optouts"}
-            if not await self._optouts.at_end(of_optouts):
+            known = self._codes is None or self._codes.complete()
+            if not await self._optouts.at_end(of_optouts) or not known:
                 behind.add("optouts")
         for fact in self._topics:
             if fact not in behind:
                 self.stand_at_end(fact)
 
-    @staticmethod
-    def _put(table: Any, partition: int, record: Any, found: Any) -> None:
+    def _put(self, table: Any, partition: int, record: Any, found: Any) -> None:
         if isinstance(table, FactTable):
             table.put(record.key, found)
         else:
+            if self._codes is not None:
+                self._codes.saw(found)
             table.put(partition, record.offset, record.key, found, record.value)
 
     def take(self, fact: str, topic: str, partition: int, record: Any) -> None:
@@ -151,6 +158,8 @@ class FactsFeed:
             table.positions[partition] = record.offset + 1
         else:
             table.passed(partition, record.offset)
+            if self._codes is not None:
+                self._codes.passed(partition, record.offset)
         if record.key is None:
             self._bury(topic, partition, record, DecodeError("invalid_data", "a fact needs a key"))
             return

@@ -22,7 +22,7 @@ from hegui.rules.events import (
     SourceAssessment,
     WorkHit,
 )
-from hegui.rules.fact_tables import Suspension
+from hegui.rules.fact_tables import OptOutScheme, Suspension
 from hegui.rules.facts import Notice, OptOut
 from hegui.streams.simulated_events import (
     PROPAGATOR_CODE,
@@ -43,11 +43,24 @@ from hegui.streams.simulated_events import (
     unlabelled,
     video,
 )
-from hegui.streams.simulated_records import DAY_MS, annotated, crawled, licensed, person, synthetic, user_input
+from hegui.streams.simulated_records import (
+    DAY_MS,
+    annotated,
+    content_code,
+    crawled,
+    licensed,
+    person,
+    synthetic,
+    user_input,
+)
 
 REFUSED_DOMAIN = "refused.example"
 NOTICED_HOLDER = "noticed-publisher"
 NOTICED_WORK = "dci:noticed-work"
+REFUSED_TEXT = content_code(-1, "text")
+NOTICED_PICTURE = content_code(-1, "image")
+NEARLY = 0b1011
+"""Three bits."""
 SUSPENDED_USER = person(200)
 UNFILED = ModelReference(id="new-model", version="1", hosting_region="cn-north-1")
 
@@ -55,7 +68,8 @@ UNFILED = ModelReference(id="new-model", version="1", hosting_region="cn-north-1
 def opt_outs(now_ms: int) -> list[OptOut]:
     """Return the refusals that the faults run into, made an hour ago."""
     refused = [OptOut("user", person(n), "deny", now_ms - 3_600_000, source="app") for n in range(3)]
-    return [*refused, OptOut("domain", REFUSED_DOMAIN, "deny", now_ms - 3_600_000)]
+    named: list[tuple[OptOutScheme, str]] = [("domain", REFUSED_DOMAIN), ("work", REFUSED_TEXT)]
+    return [*refused, *(OptOut(scheme, subject, "deny", now_ms - 3_600_000) for scheme, subject in named)]
 
 
 def notices(now_ms: int) -> list[Notice]:
@@ -63,6 +77,7 @@ def notices(now_ms: int) -> list[Notice]:
     return [
         Notice("holder", NOTICED_HOLDER, now_ms - 5 * DAY_MS, reference="notice-1"),
         Notice("work", NOTICED_WORK, now_ms - 5 * DAY_MS, reference="notice-2"),
+        Notice("fingerprint", NOTICED_PICTURE, now_ms - 5 * DAY_MS, reference="notice-3"),
     ]
 
 
@@ -230,6 +245,8 @@ FAULTS: dict[str, Kind] = {
         sensitive_personal_information=True,
         training_consent_reference="",
     ),
+    "OPT011": lambda n, t: replace(crawled(n, t), fingerprint=content_code(-1, "text", NEARLY)),
+    "OPT012": lambda n, _: replace(licensed(n), fingerprint=content_code(-1, "image", NEARLY)),
     "TRN001": lambda n, _: replace(licensed(n), licence_document=""),
     "TRN002": lambda n, t: replace(crawled(n, t), assessment_reference=""),
     "TRN003": lambda n, t: _with(crawled(n, t), "crawl", technical_measures_bypassed=True),

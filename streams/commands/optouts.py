@@ -18,6 +18,7 @@ import msgspec
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.cli import EXIT_FAILED
 from hegui.streams.commands.options import config_option, settings_from
+from hegui.streams.commands.optout_codes import iscc
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.explanation import Covering, explain
 from hegui.streams.optouts.formats import FORMATS, format_of, read, site_of
@@ -36,6 +37,9 @@ def command() -> None:
     They go to the topic of opt-outs of the settings (--config or environment). Without a broker there they go to a file of JSON
     lines: --store FILE, else optouts.jsonl in the user's state folder.
     """
+
+
+command.add_command(iscc)
 
 
 def _where(function: F) -> F:

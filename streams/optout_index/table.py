@@ -10,6 +10,7 @@ import msgspec
 from xxhash import xxh3_64_intdigest as digest
 
 from hegui.rules.fact_tables import HOST, FactStatus, OptOut
+from hegui.rules.near_works import WorkCodes
 from hegui.streams.optout_index.keys import hash_of, record_id, seeds_of
 from hegui.streams.optout_index.layout import MASKS, SnapshotError
 from hegui.streams.optout_index.snapshot_file import SnapshotFile
@@ -39,6 +40,8 @@ class OptOutIndex:
         """What was found wrong with the snapshot in a lookup; the feed makes it anew."""
         self.positions: dict[int, int] = {}
         self.changes = 0
+        self.codes = WorkCodes()
+        """Filled by `streams.work_codes_feed`."""
         self.file: SnapshotFile | None = None
         self._covered: dict[int, int] = {}
         self._seed_with(randbits(64))

@@ -53,12 +53,12 @@ def test_every_rule_fails_once_and_most_events_are_sound():
 def test_the_opt_outs_are_records_of_the_topic_and_older_than_the_events():
     lines = (DATA / "optouts" / "optouts.jsonl").read_bytes().splitlines()
     found = [msgspec.json.decode(line, type=OptOut) for line in lines]
-    assert {record.scheme for record in found} == {"user", "domain"}
+    assert {record.scheme for record in found} == {"user", "domain", "work"}
     assert all(record.observed_at_ms < make.START_MS for record in found)
 
 
 def test_the_notices_are_records_of_the_topic_and_older_than_the_grace_time():
     lines = (DATA / "notices" / "notices.jsonl").read_bytes().splitlines()
     found = [msgspec.json.decode(line, type=Notice) for line in lines]
-    assert {record.scheme for record in found} == {"work", "holder"}
+    assert {record.scheme for record in found} == {"work", "holder", "fingerprint"}
     assert all(record.received_at_ms < make.START_MS - POLICY.notice_grace_hours * 3_600_000 for record in found)
