@@ -10,7 +10,7 @@ import msgspec
 from hegui.rules.core import Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import Envelope, IngestEvent
-from hegui.rules.evidence import Code
+from hegui.rules.evidence import Code, safe
 from hegui.rules.facts import Facts, Snapshot
 from hegui.rules.ledgers.deadlines import CaseUpdate, Deadline
 from hegui.rules.ledgers.removals import removal, removal_id
@@ -107,8 +107,11 @@ class Matcher:
             return
         judged = Deadline(group.tenant, group.label, "removal", refusal.observed_at_ms)
         _, deviations = engine.evaluate(group, judged, batch.as_of_ms)
-        name = removal_id(refusal)
-        told = {"matched": Code(refusal.scheme), "refused_at_ms": refusal.observed_at_ms, "removal": name}
+        told = {
+            "matched": safe(Code(refusal.scheme)),
+            "refused_at_ms": refusal.observed_at_ms,
+            "removal": safe(Code(removal_id(refusal))),
+        }
         for rule, result in deviations or ():
             if result.outcome not in RECORDED:
                 continue
