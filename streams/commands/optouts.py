@@ -18,7 +18,7 @@ import msgspec
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.cli import EXIT_FAILED
 from hegui.streams.commands.options import config_option, settings_from
-from hegui.streams.errors import OptOutError, SettingsError
+from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.explanation import Covering, explain
 from hegui.streams.optouts.formats import FORMATS, format_of, read, site_of
 from hegui.streams.optouts.normal_form import Reading, epoch_ms
@@ -252,17 +252,17 @@ def sweep(config_file: Path | None, since: str | None, optouts_since: str | None
 
     from prometheus_client import CollectorRegistry
 
+    from hegui.streams.daemon import wait_for_topics
     from hegui.streams.metrics import SweeperMetrics
     from hegui.streams.policy_file import load_policy
     from hegui.streams.sweep.sweeper import Sweeper
 
     settings = settings_from(config_file)
-    if not settings.topics.optouts:
-        raise SettingsError("settings: topics.optouts is empty; name a topic, there is nothing to sweep for")
     policy = load_policy(Path(settings.policy_file) if settings.policy_file else None)
     since_ms, optouts_since_ms = (None if text is None else _moment(text) for text in (since, optouts_since))
 
     async def run() -> None:
+        await wait_for_topics(settings, asyncio.Event())
         sweeper = Sweeper(settings, lambda: policy, SweeperMetrics(CollectorRegistry()))
         done = await sweeper.once(since_ms, optouts_since_ms)
         optouts, records, hits = (sum(each[at] for each in done) for at in range(3))

@@ -11,12 +11,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import structlog
-from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from hegui.rules.core import Rule
 from hegui.rules.policy import Policy
@@ -26,17 +24,15 @@ from hegui.streams.metrics import SweeperMetrics, remove
 from hegui.streams.settings import Settings
 from hegui.streams.sweep.batch import Batch
 from hegui.streams.sweep.matching import Matcher
+from hegui.streams.sweep.optouts_log import MAX_RECORDS, OptOutsLog
+from hegui.streams.sweep.positions import Offsets, beginnings, named, partitions_of
 from hegui.streams.sweep.progress import MemoryStore, ProgressStore, RunningSweep, Store, SweepProgress
 
 log = structlog.get_logger()
 
-MAX_RECORDS = 2000
-"""Most records read at once."""
-
 STORE_SECONDS = 1.0
 """How often progress is stored."""
 
-Offsets = dict[TopicPartition, int]
 Present = Callable[[], tuple[Policy, Sequence[Rule]]]
 """Returns the policy in force and its rules."""
 
@@ -56,15 +52,12 @@ class Sweeper:
     def __init__(
         self, settings: Settings, present: Present, metrics: SweeperMetrics, alive: Callable[[], None] = lambda: None
     ) -> None:
-        if not settings.topics.optouts:
-            raise ValueError("a sweeper needs a topic of opt-outs")
         self._settings = settings
         self._present = present
         self._metrics = metrics
         self._alive = alive
-        self._topic = settings.topics.optouts
         self._inputs = settings.sweep.topics or tuple(topic.name for topic in settings.topics.inputs)
-        self._optouts = reader(settings.kafka)
+        self._optouts = OptOutsLog(settings, alive, metrics.sweep_pending.set)
         self._events = reader(settings.kafka)
         self._producer = producer(settings.kafka)
         self.started = asyncio.Event()
@@ -81,15 +74,15 @@ class Sweeper:
             progress = await store.read()
             self.started.set()
             while not stop.is_set():
-                self._alive()
                 if progress.running is None:
-                    batch, running = await self._collect(progress, stop)
-                    if running is None:
+                    collected = await self._optouts.collect(progress.swept, stop)
+                    if collected is None:
                         continue
-                    progress = msgspec.structs.replace(progress, running=running)
+                    batch = collected.batch
+                    progress = msgspec.structs.replace(progress, running=await self._planned(collected.upto, None))
                     await store.write(progress)
                 else:
-                    batch = await self._collected(progress.swept, progress.running.optouts_to)
+                    batch = await self._optouts.read_again(progress.swept, progress.running.optouts_to)
                     log.info("sweep_resumed", optouts=batch.records)
                 progress, _ = await self._sweep(store, progress, batch, stop)
         finally:
@@ -103,100 +96,29 @@ class Sweeper:
             optouts_since_ms: opt-outs that reached it from then on; None: all.
         """
         await self._start()
-        never, done = asyncio.Event(), []
+        never = asyncio.Event()
+        done: list[Swept] = []
         try:
-            sources = await self._partitions(self._optouts, (self._topic,))
-            ends = await self._optouts.end_offsets(sources)
-            begin = await self._from(self._optouts, sources, optouts_since_ms)
-            progress = SweepProgress({str(tp.partition): begin[tp] for tp in sources})
+            begin, ends = await self._optouts.range(optouts_since_ms)
+            progress = SweepProgress(begin)
             store = MemoryStore(progress)
-            while any(progress.swept[str(tp.partition)] < ends[tp] for tp in sources):
-                batch, running = await self._collect(progress, never, ends, since_ms)
-                if running is None:
-                    break
+            while (collected := await self._optouts.collect(progress.swept, never, ends)) is not None:
+                running = await self._planned(collected.upto, since_ms)
                 progress = msgspec.structs.replace(progress, running=running)
-                progress, swept = await self._sweep(store, progress, batch, never)
+                progress, swept = await self._sweep(store, progress, collected.batch, never)
                 done.append(swept)
         finally:
             await self._stop()
         return done
 
-    # -- opt-outs
-
-    async def _collect(
-        self, progress: SweepProgress, stop: asyncio.Event, ends: Offsets | None = None, since_ms: int | None = None
-    ) -> tuple[Batch, RunningSweep | None]:
-        """Collect new opt-outs; return them and the sweep to begin, None when there are none.
-
-        Args:
-            progress: where the opt-outs begin.
-            stop: gives up what was collected.
-            ends: up to where; None: whatever comes within the seconds of the settings.
-            since_ms: the inputs are read from there on.
-        """
-        settings, consumer, batch = self._settings.sweep, self._optouts, Batch()
-        sources = await self._at(progress.swept)
-        until: float | None = None
-        while batch.records < settings.max_optouts:
-            found = await consumer.getmany(
-                timeout_ms=500, max_records=min(MAX_RECORDS, settings.max_optouts - batch.records)
-            )
-            self._alive()
-            if stop.is_set():
-                return batch, None
-            for record in _in_order(found):
-                batch.take(record.key, record.value, record.timestamp)
-            at = {tp: await consumer.position(tp) for tp in sources}
-            if ends is not None:
-                if all(at[tp] >= ends[tp] for tp in sources):
-                    break
-            elif until is None:
-                await self._show_pending(progress, sources)
-                if batch.records:
-                    until = time.monotonic() + settings.batch_seconds
-            elif time.monotonic() >= until:
-                break
-        optouts_to = {str(tp.partition): await consumer.position(tp) for tp in sources}
-        events = await self._partitions(self._events, self._inputs)
-        last = await self._events.end_offsets(events)
-        begin = await self._from(self._events, events, since_ms)
-        return batch, RunningSweep(optouts_to, _named(last), _named(begin), time.time_ns() // 1_000_000)
-
-    async def _collected(self, swept: dict[str, int], optouts_to: dict[str, int]) -> Batch:
-        """Read the opt-outs of a sweep that has begun once more."""
-        batch = Batch()
-        sources = await self._at(swept)
-        ends = await self._optouts.end_offsets(sources)
-        upto = {tp: min(optouts_to.get(str(tp.partition), 0), ends[tp]) for tp in sources}
-        while any([await self._optouts.position(tp) < upto[tp] for tp in sources]):
-            found = await self._optouts.getmany(timeout_ms=500, max_records=MAX_RECORDS)
-            self._alive()
-            for record in _in_order(found):
-                if record.offset < upto[TopicPartition(record.topic, record.partition)]:
-                    batch.take(record.key, record.value, record.timestamp)
-        return batch
-
-    async def _at(self, swept: dict[str, int]) -> list[TopicPartition]:
-        """Stand at the first opt-outs that were not swept; at the beginning of a topic that was made anew."""
-        consumer = self._optouts
-        sources = await self._partitions(consumer, (self._topic,))
-        consumer.assign(sources)
-        begin, ends = await consumer.beginning_offsets(sources), await consumer.end_offsets(sources)
-        for tp in sources:
-            at = swept.get(str(tp.partition), 0)
-            consumer.seek(tp, max(begin[tp], at) if at <= ends[tp] else begin[tp])
-        return sources
-
-    async def _show_pending(self, progress: SweepProgress, sources: Sequence[TopicPartition]) -> None:
-        try:
-            ends = await self._optouts.end_offsets(sources)
-        except KafkaError as error:  # a broker that is away for a while
-            log.warning("optouts_end_unknown", error=type(error).__name__)
-            return
-        swept = progress.swept
-        self._metrics.sweep_pending.set(sum(max(0, ends[tp] - swept.get(str(tp.partition), 0)) for tp in sources))
-
     # -- inputs
+
+    async def _planned(self, optouts_to: dict[str, int], since_ms: int | None) -> RunningSweep:
+        """Return the sweep to begin: over all that the inputs hold now, or what reached them since a time."""
+        events = await partitions_of(self._events, self._inputs)
+        ends = await self._events.end_offsets(events)
+        begin = await beginnings(self._events, events, since_ms)
+        return RunningSweep(optouts_to, named(ends), named(begin), time.time_ns() // 1_000_000)
 
     async def _sweep(
         self, store: Store, progress: SweepProgress, batch: Batch, stop: asyncio.Event
@@ -240,7 +162,7 @@ class Sweeper:
             for service, n in matcher.new_hits().items():
                 self._metrics.sweep_hits.labels(service).inc(n)
             at = {tp: await consumer.position(tp) for tp in left}
-            running = msgspec.structs.replace(running, positions={**running.positions, **_named(at)})
+            running = msgspec.structs.replace(running, positions={**running.positions, **named(at)})
             self._show(running)
             for tp in [tp for tp, end in left.items() if at[tp] >= end]:
                 consumer.pause(tp)
@@ -255,7 +177,7 @@ class Sweeper:
     async def _begin(self, running: RunningSweep) -> Offsets:
         """Stand where the sweep goes on; return the partitions that are to be read, each with its end."""
         consumer = self._events
-        events = await self._partitions(consumer, self._inputs)
+        events = await partitions_of(consumer, self._inputs)
         consumer.assign(events)
         begin, ends = await consumer.beginning_offsets(events), await consumer.end_offsets(events)
         left: Offsets = {}
@@ -297,41 +219,13 @@ class Sweeper:
     # -- clients
 
     async def _start(self) -> None:
-        for client, what in ((self._optouts, "optouts"), (self._events, "inputs"), (self._producer, "results")):
+        await self._optouts.start()
+        for client, what in ((self._events, "inputs"), (self._producer, "results")):
             await start_with_retry(client, what)
 
     async def _stop(self) -> None:
         for client in (self._optouts, self._events, self._producer):
             await client.stop()
-
-    @staticmethod
-    async def _partitions(consumer: Any, topics: Sequence[str]) -> list[TopicPartition]:
-        found: list[TopicPartition] = []
-        for topic in topics:
-            while not (partitions := consumer.partitions_for_topic(topic)):
-                consumer._client.add_topic(topic)  # noqa: SLF001 - a consumer without subscription knows no topics yet
-                await consumer._client.force_metadata_update()  # noqa: SLF001
-                await asyncio.sleep(0.1)
-            found += [TopicPartition(topic, p) for p in sorted(partitions)]
-        return found
-
-    @staticmethod
-    async def _from(consumer: Any, sources: Sequence[TopicPartition], since_ms: int | None) -> Offsets:
-        """Return where to begin reading: at a time, or at the beginning of the log."""
-        begin: Offsets = await consumer.beginning_offsets(sources)
-        if since_ms is None:
-            return begin
-        ends = await consumer.end_offsets(sources)
-        found = await consumer.offsets_for_times(dict.fromkeys(sources, since_ms))
-        return {tp: ends[tp] if (at := found.get(tp)) is None else max(at.offset, begin[tp]) for tp in sources}
-
-
-def _named(offsets: Offsets) -> dict[str, int]:
-    return {f"{tp.topic}/{tp.partition}": offset for tp, offset in offsets.items()}
-
-
-def _in_order(found: dict[TopicPartition, list[Any]]) -> list[Any]:
-    return [record for _, records in sorted(found.items()) for record in records]
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
