@@ -80,6 +80,8 @@ class OptOutsLog:
         consumer, batch, most = self._consumer, Batch(), self._sweep.max_optouts
         at = await self._stand_at(swept)
         until: float | None = None
+        if ends is None:
+            await self._show_pending(swept, list(at))
         while batch.records < most:
             if ends is not None and all(offset >= ends[partition] for partition, offset in numbered(at).items()):
                 break
