@@ -18,6 +18,7 @@ from hegui.streams.metrics import (
     SERVICE_OUTCOMES,
     EvaluatorMetrics,
     StateMetrics,
+    SweeperMetrics,
     Tallies,
     remove,
 )
@@ -66,7 +67,15 @@ def state_metrics():
     return metrics
 
 
-@pytest.mark.parametrize("make", [evaluator_metrics, state_metrics])
+def sweeper_metrics():
+    metrics = SweeperMetrics(CollectorRegistry())
+    metrics.describe(POLICY, RULES, "0123456789abcdef")
+    metrics.sweep_remaining.labels(TOPIC, "0").set(1)
+    metrics.sweep_records.labels(TOPIC).inc()
+    return metrics
+
+
+@pytest.mark.parametrize("make", [evaluator_metrics, state_metrics, sweeper_metrics])
 def test_promtool_finds_nothing_to_say_about_the_exposition(make):
     assert shutil.which("promtool"), "install promtool (apt: prometheus): this check never skips"
     body = generate_latest(make().registry)
