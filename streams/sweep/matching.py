@@ -15,8 +15,8 @@ from hegui.rules.facts import Facts, Snapshot
 from hegui.rules.ledgers.deadlines import CaseUpdate, Deadline
 from hegui.rules.ledgers.removals import removal, removal_id
 from hegui.rules.observations import NO_TIME, OBSERVATION_VERSION, Observation
-from hegui.rules.opt_out.refusals import refusal_of
 from hegui.rules.policy import Policy
+from hegui.rules.refusals import refusal_of
 from hegui.rules.violations import RECORDED, VIOLATION_TYPE, violation
 from hegui.streams.decoders import DECODERS, RUN_DECODERS
 from hegui.streams.evaluator import Output

@@ -15,8 +15,8 @@ from hegui.rules.ledgers.recording import case_update
 from hegui.rules.ledgers.removals import REMOVAL_SOURCE, removal, removal_id
 from hegui.rules.opt_out.opt001_user_opt_out_ignored import user_opt_out_ignored
 from hegui.rules.opt_out.opt003_registered_refusal_ingested import registered_refusal_ingested
-from hegui.rules.opt_out.refusals import refusal_of
 from hegui.rules.policy import Policy
+from hegui.rules.refusals import refusal_of
 from tests.rules.ledgers.telling import outcomes, told
 
 AT_MS = 1_785_556_800_000
