@@ -89,9 +89,9 @@ def test_every_name_has_the_prefix_and_a_base_unit():
         assert not re.search(r"_(ms|millis|milliseconds|minutes|kb|percent)(_|$)", name)
 
 
-def test_the_list_of_names_is_what_both_processes_expose():
+def test_the_list_of_names_is_what_all_processes_expose():
     exposed = set()
-    for metrics in (evaluator_metrics(), state_metrics()):
+    for metrics in (evaluator_metrics(), state_metrics(), sweeper_metrics()):
         for family in metrics.registry.collect():
             exposed.add(family.name + ("_total" if family.type == "counter" else ""))
     assert exposed == METRIC_NAMES
