@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 import structlog
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from hegui.rules.core import Rule
 from hegui.rules.policy import Policy
@@ -32,6 +33,9 @@ log = structlog.get_logger()
 
 STORE_SECONDS = 1.0
 """How often progress is stored."""
+
+AGAIN_SECONDS = 2.0
+"""How long to wait after a time-out or a lost connection, before the sweep goes on from the stored progress."""
 
 Present = Callable[[], tuple[Policy, Sequence[Rule]]]
 """Returns the policy in force and its rules."""
@@ -71,22 +75,36 @@ class Sweeper:
         await self._start()
         try:
             store = ProgressStore(self._settings, self._producer)
-            progress = await store.read()
-            self.started.set()
+            progress: SweepProgress | None = None
             while not stop.is_set():
-                if progress.running is None:
-                    collected = await self._optouts.collect(progress.swept, stop)
-                    if collected is None:
-                        continue
-                    batch = collected.batch
-                    progress = msgspec.structs.replace(progress, running=await self._planned(collected.upto, None))
-                    await store.write(progress)
-                else:
-                    batch = await self._optouts.read_again(progress.swept, progress.running.optouts_to)
-                    log.info("sweep_resumed", optouts=batch.records)
-                progress, _ = await self._sweep(store, progress, batch, stop)
+                try:
+                    if progress is None:
+                        progress = await store.read()
+                        self.started.set()
+                    progress = await self._next(store, progress, stop)
+                except KafkaError as error:
+                    if not (error.retriable or isinstance(error, KafkaTimeoutError)):
+                        raise
+                    # A broker that is away must not end the process: under `hegui run` the evaluator would end with it.
+                    log.warning("sweep_interrupted", error=type(error).__name__, again_in_seconds=AGAIN_SECONDS)
+                    await _pause(stop, AGAIN_SECONDS)
+                    progress = None
         finally:
             await self._stop()
+
+    async def _next(self, store: Store, progress: SweepProgress, stop: asyncio.Event) -> SweepProgress:
+        """Go on with the sweep that has begun, or wait for opt-outs and begin one."""
+        if progress.running is None:
+            collected = await self._optouts.collect(progress.swept, stop)
+            if collected is None:
+                return progress
+            batch = collected.batch
+            progress = msgspec.structs.replace(progress, running=await self._planned(collected.upto, None))
+            await store.write(progress)
+        else:
+            batch = await self._optouts.read_again(progress.swept, progress.running.optouts_to)
+            log.info("sweep_resumed", optouts=batch.records)
+        return (await self._sweep(store, progress, batch, stop))[0]
 
     async def once(self, since_ms: int | None, optouts_since_ms: int | None) -> list[Swept]:
         """Sweep by hand: the opt-outs of the topic as it stands now, in as many sweeps as it takes. The stored progress is left alone.

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -118,6 +119,26 @@ async def test_a_sweep_that_died_goes_on_where_it_was(monkeypatch):
     await world.follow()
     assert world.violations().keys() == set(uids.values())
     assert world.value("compliance_sweep_records_total", topic=TOPIC) == before + 24 - done
+
+
+@pytest.mark.parametrize("at", range(0, 12, 3))
+async def test_a_broker_that_is_away_for_a_while_ends_nothing(monkeypatch, at):
+    world = World(monkeypatch)
+    monkeypatch.setattr("hegui.streams.sweep.sweeper.AGAIN_SECONDS", 0.0)
+    uids = fill(world)
+    world.refuse(*(refusal(n) for n in range(6)))
+    world.lives, world.error = at, KafkaTimeoutError()
+    await world.follow()
+    assert world.violations().keys() == set(uids.values())
+
+
+async def test_a_broker_that_refuses_ends_the_sweeper(monkeypatch):
+    world = World(monkeypatch)
+    fill(world)
+    world.refuse(refusal(0))
+    world.lives, world.error = 0, TopicAuthorizationFailedError()
+    with pytest.raises(TopicAuthorizationFailedError):
+        await world.follow()
 
 
 async def test_a_stop_in_the_middle_stores_where_it_stands(monkeypatch):

@@ -112,7 +112,9 @@ class Sender:
     ) -> asyncio.Future[None]:
         self.world.lives -= 1
         if self.world.lives < 0:
-            raise DiedError
+            if not isinstance(self.world.error, DiedError):
+                self.world.lives = 10**9  # it comes back
+            raise self.world.error
         self.world.append(topic, key, value, partition=partition or 0, headers=headers)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
@@ -141,6 +143,7 @@ class World:
             self.log[TopicPartition(names.observations, p)] = []
         self.begin: dict[TopicPartition, int] = {}
         self.lives = 10**9
+        self.error: Exception = DiedError()
         self.stop = asyncio.Event()
         self.metrics = SweeperMetrics(CollectorRegistry())
         for module in (sweeper, optouts_log, progress):
