@@ -73,8 +73,11 @@ AnyEntry = (
 )
 """What an observation can tell of ledgers."""
 
-OBSERVATION_VERSION = 2
-"""Version of `Observation` that this process writes; it reads older ones. 2: entries of ledgers."""
+OBSERVATION_VERSION = 3
+"""Version of `Observation` that this process writes; it reads older ones. 2: entries of ledgers; 3: `NO_TIME`."""
+
+NO_TIME = -1
+"""Watermark of an observation that says nothing of event time: a sweep reads what is long over, and must not hold time back."""
 
 
 class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,7 +94,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     upto: int
     """Next offset that they do not include."""
     watermark_ms: int
-    """Event time that the source partition has reached; the clock where it is idle at zero lag."""
+    """Event time that the source partition has reached; the clock where it is idle at zero lag. `NO_TIME`: it says nothing of time."""
     sums: tuple[Sum, ...] = ()
     """Sums that changed since the last record of this block."""
     exports: tuple[ExportSum, ...] = ()

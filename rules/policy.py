@@ -129,8 +129,8 @@ class Policy(Part, frozen=True):
         return None
 
     def hours_for(self, kind: str, tenant: str, service: str) -> int | None:
-        """Return within how many hours a case must be dealt with: `notice`, `complaint` or `incident`; None when nothing says so."""
-        if kind == "notice":
+        """Return within how many hours a case must be dealt with: `notice`, `removal`, `complaint` or `incident`; None when nothing says so."""
+        if kind in {"notice", "removal"}:
             return self.notice_grace_hours
         if kind == "incident":
             return self.incident_report_hours

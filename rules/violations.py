@@ -50,7 +50,7 @@ class Violation(msgspec.Struct, frozen=True, omit_defaults=True):
     """The record. With no results it says that this revision corrected what an earlier one failed."""
 
     uid: str
-    """Hash of the identity."""
+    """Hash of the identity; in a record of a sweep (OPT010) hash of rule and identity, since it stands beside that of the event."""
     tenant: str
     """The event's tenant."""
     source: str

@@ -268,7 +268,10 @@ async def _first_of(main: Coroutine[Any, Any, None], *background: asyncio.Future
 
 
 async def serve(
-    settings: Settings, key: Literal["port", "state_port"], server: HttpServer, work: Callable[[], Awaitable[None]]
+    settings: Settings,
+    key: Literal["port", "state_port", "sweep_port"],
+    server: HttpServer,
+    work: Callable[[], Awaitable[None]],
 ) -> None:
     """Serve HTTP while `work` runs.
 

@@ -64,7 +64,7 @@ class Seen:
         return {kind for made in self.findings.values() for kind in made["finding_info"]["types"]}
 
 
-def demo_settings(folder: Path, bootstrap: str, ports: tuple[int, int]) -> tuple[Settings, Path]:
+def demo_settings(folder: Path, bootstrap: str, ports: tuple[int, int, int]) -> tuple[Settings, Path]:
     """Write the demo's settings file; topics carry the prefix `demo.`, so that a broker of your own stays as it is."""
     file = folder / "demo.toml"
     run = f"{time.time_ns() // 1_000_000_000:x}"
@@ -104,6 +104,7 @@ update_seconds = 5
 [http]
 port = {ports[0]}
 state_port = {ports[1]}
+sweep_port = {ports[2]}
 [log]
 level = "warning"
 """,

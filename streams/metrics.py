@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _EVALUATION_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _DELAY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 
+_SWEEP_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0, 604_800.0)
+
 SERVICE_OUTCOMES = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.ERROR)
 
 
@@ -397,6 +399,49 @@ class StateMetrics(ProcessMetrics):
             self.late_entries.labels(ledger)
 
 
+class SweeperMetrics(ProcessMetrics):
+    """What the sweeper exposes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self.sweep_records = Counter("compliance_sweep_records", "Records read by sweeps", ["topic"], registry=registry)
+        self.sweep_hits = Counter(
+            "compliance_sweep_hits",
+            "Records found that were ingested before the opt-out that covers them; read again, they count again",
+            ["service"],
+            registry=registry,
+        )
+        self.sweep_remaining = Gauge(
+            "compliance_sweep_remaining_records",
+            "Records of the range of the running sweep that are still to be read",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.sweep_progress = Gauge(
+            "compliance_sweep_progress_ratio",
+            "Part of that range that was read; 1 when no sweep runs",
+            registry=registry,
+        )
+        self.sweep_pending = Gauge(
+            "compliance_sweep_pending_optouts",
+            "Records of opt-outs for which no sweep has ended yet",
+            registry=registry,
+        )
+        self.sweep_duration = Histogram(
+            "compliance_sweep_duration_seconds",
+            "From the beginning of a sweep to its end, time in which no sweeper ran included",
+            buckets=_SWEEP_BUCKETS,
+            registry=registry,
+        )
+        self.sweep_progress.set(1)
+
+    def describe(self, policy: Policy, rules: Iterable[Rule], rule_set: str) -> None:
+        """Expose rules, services and policy, and create the series of every service at 0."""
+        super().describe(policy, rules, rule_set)
+        for service in {service.name for service in policy.services} | {OTHER}:
+            self.sweep_hits.labels(service)
+
+
 DEAD_LETTER_REASONS = (
     "tombstone",
     "too_large",
@@ -417,7 +462,8 @@ LEDGERS = ("source", "corpus", "coverage", "session", "case", "abuse", "produce_
 def metric_names() -> frozenset[str]:
     """Return the names of all exposed families as queries use them: counters with `_total`, histograms without suffix."""
     names: set[str] = set()
-    for metrics in (EvaluatorMetrics(CollectorRegistry()), StateMetrics(CollectorRegistry())):
+    for make in (EvaluatorMetrics, StateMetrics, SweeperMetrics):
+        metrics: ProcessMetrics = make(CollectorRegistry())
         for family in metrics.registry.collect():
             names.add(family.name + ("_total" if family.type == "counter" else ""))
     return frozenset(names)

@@ -12,6 +12,7 @@ from hegui.rules.documentation import field_docs
 from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.dead_letters import DeadLetter
 from hegui.streams.settings import Settings
+from hegui.streams.sweep.progress import SweepProgress
 from hegui.streams.topics import topics
 
 CONTENT: dict[str, tuple[type, ...]] = {
@@ -27,6 +28,7 @@ CONTENT: dict[str, tuple[type, ...]] = {
     "coverage_gap": (CoverageGap,),
     "observation": (observations.Observation,),
     "issue": (issues.Issue,),
+    "sweep": (SweepProgress,),
 }
 """What the records of a kind of topic hold. Findings are OCSF and described below."""
 

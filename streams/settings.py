@@ -112,6 +112,8 @@ class TopicSettings(_Section, frozen=True):
     """Sources with too much illegal content, compacted; written by the state agents; an empty text declares that there is none."""
     suspensions: str | None = "compliance.suspensions.v1"
     """Users who must not be served for a time, compacted; written by the state agents; an empty text declares that there is none."""
+    sweeps: str = "compliance.sweeps.v1"
+    """How far the sweeper has come, compacted."""
     state_partitions: Partitions = 4
     """Partitions of observations, state and findings."""
     output_partitions: Partitions = 4
@@ -166,6 +168,19 @@ class FactsSettings(_Section, frozen=True):
     """After how many records since the snapshot a new one is written; 600 bytes of memory each."""
 
 
+class SweepSettings(_Section, frozen=True):
+    """The sweeper: finds what was ingested before an opt-out that covers it (`streams/optouts.md`)."""
+
+    batch_seconds: Seconds = 10.0
+    """How long opt-outs are collected after the first new one, before a sweep begins."""
+    max_optouts: Annotated[int, Meta(ge=1)] = 100_000
+    """Most opt-outs of one sweep, 600 bytes of memory each; more take several sweeps."""
+    records_per_second: Annotated[int, Meta(ge=1)] = 20_000
+    """Most records read in a second, so that broker and machine are left to the events."""
+    topics: tuple[str, ...] = ()
+    """Input topics that carry ingest events; none: all inputs are read."""
+
+
 class IssueSettings(_Section, frozen=True):
     """Issues and findings."""
 
@@ -190,6 +205,8 @@ class HttpSettings(_Section, frozen=True):
     """Port of the evaluator; 0 takes a free one."""
     state_port: Port = 9465
     """Port of the state agents; 0 takes a free one."""
+    sweep_port: Port = 9466
+    """Port of the sweeper; 0 takes a free one."""
 
 
 class DeadLetterSettings(_Section, frozen=True):
@@ -237,6 +254,8 @@ class Settings(_Section, frozen=True):
     """The evaluator."""
     facts: FactsSettings = FactsSettings()
     """How facts are kept."""
+    sweep: SweepSettings = SweepSettings()
+    """The sweeper."""
     issues: IssueSettings = IssueSettings()
     """Issues and findings."""
     http: HttpSettings = HttpSettings()
@@ -354,9 +373,12 @@ def _check(settings: Settings) -> None:
     topics = settings.topics
     names = [t.name for t in topics.inputs]
     names += [topics.violations, topics.observations, topics.findings, topics.dead_letters, topics.coverage_gaps]
+    names.append(topics.sweeps)
     names += topics.facts().values()
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise SettingsError(f"settings: topics has {doubled!r} twice; every topic needs its own name")
+    if strange := next((name for name in settings.sweep.topics if name not in {t.name for t in topics.inputs}), None):
+        raise SettingsError(f"settings: sweep.topics has {strange!r}, which topics.inputs has not; name inputs only")
     if not topics.inputs:
         raise SettingsError("settings: topics.inputs is empty; name at least one topic of events")
 

@@ -53,6 +53,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
             {"retention.ms": str(7 * DAY_MS)},
             fixed=True,
         ),
+        Topic(names.sweeps, 1, "internal", "sweep", compacted),
         Topic(changelog_name(settings), names.state_partitions, "internal", "issue", compacted, fixed=True),
     ]
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Deadlines: what must be done within a time after a notice, a complaint or an incident. Interim Measures arts. 14, 15.
+"""Deadlines: what must be done within a time after a notice, a complaint, an incident or an opt-out. Interim Measures arts. 14, 15.
 
 A case is told by one event and its revisions; the highest revision counts. The clock is the event time that every source has
 reached, so that a deadline passes although nothing arrives, and a replay lets it pass at the same place.
@@ -14,7 +14,7 @@ from hegui.rules.blocks import Place
 from hegui.rules.ledgers.form import Entry, Judged, Judgement, State
 from hegui.rules.policy import Policy
 
-CaseKind = Literal["notice", "complaint", "incident"]
+CaseKind = Literal["notice", "complaint", "incident", "removal"]
 
 KEPT_MS = 190 * 86_400_000
 """How long a case that was dealt with is kept, so that an event read again does not open it anew: as long as results are kept."""

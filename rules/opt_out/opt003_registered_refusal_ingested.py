@@ -6,7 +6,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts, OptOut
-from hegui.rules.preferences import UNKNOWN, stricter
+from hegui.rules.opt_out.refusals import registered_preference
 
 _HASH = "ab" * 32
 _DOMAIN = OptOut("domain", "example.com", "deny", BASE_AT_MS - 1000)
@@ -168,18 +168,7 @@ def registered_refusal_ingested(event: IngestEvent, facts: Facts) -> Result:
     """
     if event.url is None and event.work_id is None and event.content_sha256 is None and event.holder is None:
         return inconclusive("url, work_id or content_sha256")
-    known, readable = UNKNOWN, True
-    if event.work_id is not None:
-        known = facts.preference("work", event.work_id)
-    if event.content_sha256 is not None:
-        known = stricter(known, facts.preference("content", event.content_sha256))
-    if event.holder is not None:
-        known = stricter(known, facts.preference("holder", event.holder))
-    if event.url is not None:
-        try:
-            known = stricter(known, facts.preference_for_url(event.url))
-        except ValueError:
-            readable = False
+    known, readable = registered_preference(event, facts)
     refusal = known.statement
     if refusal is not None and refusal.value == "deny":
         return fail(

@@ -39,10 +39,10 @@ def command(seconds: float, rate: float, keep: bool, broker: str | None) -> None
                 click.echo(str(error), err=True)
                 sys.exit(EXIT_USAGE)
         seen = Seen()
-        ports = (_port(9464), _port(9465))
+        ports = (_port(9464), _port(9465), _port(9466))
         settings, file = demo_settings(folder, broker, ports)
         configure(settings.log)
-        seen.urls = [f"http://{settings.http.host}:{port}" for port in ports]
+        seen.urls = [f"http://{settings.http.host}:{port}" for port in ports[:2]]
         click.echo(f"broker {broker}; metrics at {seen.urls[0]}/metrics (evaluator) and {seen.urls[1]}/metrics (state)")
         child = stack.enter_context(daemon(file, folder / "daemon.log"))
         try:

@@ -241,6 +241,43 @@ def export(config_file: Path | None, store_file: Path | None) -> None:
         click.echo(msgspec.json.encode(record).decode())
 
 
+@command.command()
+@config_option
+@click.option(
+    "--since", help="Read records that came in since then only (RFC 3339); all that are retained when absent."
+)
+@click.option("--optouts-since", help="Look for statements that came in since then only (RFC 3339); all when absent.")
+def sweep(config_file: Path | None, since: str | None, optouts_since: str | None) -> None:
+    """Find the records that were ingested before an opt-out that covers them, by hand. Needs a broker.
+
+    `hegui run --role sweeper` does it by itself whenever opt-outs arrive. Doing it again changes nothing.
+    """
+    import asyncio
+
+    from prometheus_client import CollectorRegistry
+
+    from hegui.streams.daemon import wait_for_topics
+    from hegui.streams.metrics import SweeperMetrics
+    from hegui.streams.policy_file import load_policy
+    from hegui.streams.sweep.sweeper import Sweeper
+
+    settings = settings_from(config_file)
+    policy = load_policy(Path(settings.policy_file) if settings.policy_file else None)
+    since_ms, optouts_since_ms = (None if text is None else _moment(text) for text in (since, optouts_since))
+
+    async def run() -> None:
+        await wait_for_topics(settings, asyncio.Event())
+        sweeper = Sweeper(settings, lambda: policy, SweeperMetrics(CollectorRegistry()))
+        done = await sweeper.once(since_ms, optouts_since_ms)
+        optouts, records, hits = (sum(each[at] for each in done) for at in range(3))
+        click.echo(
+            f"{hits:,} hit{'' if hits == 1 else 's'} in {records:,} records read for {optouts:,} records of opt-outs, "
+            f"{sum(each.seconds for each in done):.1f} s"
+        )
+
+    asyncio.run(run())
+
+
 def _line(each: Covering) -> str:
     said = each.statement
     subject = "(the user)" if said.scheme == "user" else said.subject

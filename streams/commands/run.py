@@ -14,7 +14,7 @@ import click
 from hegui.streams.commands.options import config_option, settings_from
 from hegui.streams.settings import Settings
 
-ROLES = ("evaluator", "state")
+ROLES = ("evaluator", "state", "sweeper")
 
 
 @click.command()
@@ -31,7 +31,7 @@ def command(config_file: Path | None, role: str, parent: int | None) -> None:
     """Run the daemon until SIGTERM.
 
     The evaluator judges events; the state agents keep issues and write findings. Scale out by running more of either: Kafka
-    shares the partitions among the members of a group.
+    shares the partitions among the members of a group. The sweeper, of which one is enough, finds what was ingested before an opt-out.
     """
     settings = settings_from(config_file)
     if parent is not None:
@@ -54,6 +54,10 @@ def run_role(settings: Settings, role: str) -> int:
             from hegui.streams.daemon import run_evaluator
 
             run_in_loop(lambda stop: run_evaluator(settings, stop))
+        elif role == "sweeper":
+            from hegui.streams.sweep.daemon import run_sweeper
+
+            run_in_loop(lambda stop: run_sweeper(settings, stop))
         else:
             from hegui.streams.state.daemon import run_state
 

@@ -13,7 +13,7 @@ import msgspec
 from hegui.rules.core import Outcome, Rule, Stage
 from hegui.rules.findings import FINDING_TYPE, finding
 from hegui.rules.issues import LEVEL, Issue, Report, Timing, advance, issue_key, level, observe
-from hegui.rules.observations import Observation
+from hegui.rules.observations import NO_TIME, Observation
 from hegui.rules.policy import Policy
 from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics, drop
@@ -180,8 +180,9 @@ class IssueKeeper:
             observation: the record.
         """
         issues, progress = self.issues[partition], self.progress[partition]
-        reached = max(progress.watermarks.get(observation.source, 0), observation.watermark_ms)
-        progress.watermarks[observation.source] = reached
+        if observation.watermark_ms != NO_TIME:
+            reached = max(progress.watermarks.get(observation.source, 0), observation.watermark_ms)
+            progress.watermarks[observation.source] = reached
         progress.last_offset = max(progress.last_offset, offset)
         watermark_ms = progress.reached_ms(self.inputs)
         reports: list[Report] = []

@@ -52,7 +52,7 @@ class Daemon:
         self.name = f"{role}-{number}"
         self.config = folder / f"{self.name}.toml"
         self.log_path = folder / f"{self.name}.log"
-        key = "port" if role == "evaluator" else "state_port"
+        key = {"evaluator": "port", "state": "state_port", "sweeper": "sweep_port"}[role]
         self.config.write_text(toml({**settings, "http": {key: self.port}}), "utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -104,6 +104,7 @@ class Topics:
                 "waivers": f"{name}.waivers",
                 "sources": f"{name}.sources",
                 "suspensions": f"{name}.suspensions",
+                "sweeps": f"{name}.sweeps",
                 "state_partitions": 2,
                 "output_partitions": 2,
             },

@@ -14,7 +14,7 @@ from hegui.streams.settings import load_settings
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {"topics", "evaluator", "state", "simulator"}
+OURS = {"topics", "evaluator", "state", "sweeper", "simulator"}
 ONE_SHOT = {"topics"}
 CONDITIONS = ["service_started", "service_healthy", "service_completed_successfully"]
 

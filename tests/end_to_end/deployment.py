@@ -58,7 +58,7 @@ def policy(folder: Path) -> Path:
     return file
 
 
-def settings(folder: Path, bootstrap: str, ports: tuple[int, int], alertmanager_url: str) -> Path:
+def settings(folder: Path, bootstrap: str, ports: tuple[int, int, int], alertmanager_url: str) -> Path:
     """The example settings beside the policy, with addresses of this run and an issue that closes in seconds."""
     file = folder / "hegui.toml"
     pages = f'pages_url = "{RUNBOOK_BASE}/rules/pages"'
@@ -67,6 +67,7 @@ def settings(folder: Path, bootstrap: str, ports: tuple[int, int], alertmanager_
         ("localhost:9092", bootstrap),
         ("port = 9464", f"port = {ports[0]}"),
         ("state_port = 9465", f"state_port = {ports[1]}"),
+        ("sweep_port = 9466", f"sweep_port = {ports[2]}"),
         ("quiet_seconds = 900 ", f"update_seconds = 1\n{pages}\nquiet_seconds = 4 "),
     )
     text += f'\n[evaluator]\ntick_seconds = 0.5\n\n[alerts]\nalertmanager_url = "{alertmanager_url}"\n'
@@ -74,7 +75,7 @@ def settings(folder: Path, bootstrap: str, ports: tuple[int, int], alertmanager_
     return file
 
 
-def prometheus(evaluator: int, state: int, alertmanager: str) -> PrometheusServer:
+def prometheus(evaluator: int, state: int, sweeper: int, alertmanager: str) -> PrometheusServer:
     """Prometheus on our configuration and rules. Replaced: the targets, and what would take minutes."""
     ours = DASHBOARDS / "prometheus"
     # Prometheus takes an alert for sent even when it does not know an Alertmanager yet, and repeats it after a minute.
@@ -86,7 +87,8 @@ def prometheus(evaluator: int, state: int, alertmanager: str) -> PrometheusServe
     # An issue alert goes on for ten minutes after its issue is closed.
     text = replaced((ours / "alerts_rules.yml").read_text("utf-8"), ("keep_firing_for: 10m", "keep_firing_for: 2s"))
     (server.folder / "alerts_rules.yml").write_text(text, "utf-8")
-    targets = {"evaluator": f"127.0.0.1:{evaluator}", "state": f"127.0.0.1:{state}", "alertmanager": alertmanager}
+    ports = {"evaluator": evaluator, "state": state, "sweeper": sweeper}
+    targets = {role: f"127.0.0.1:{port}" for role, port in ports.items()} | {"alertmanager": alertmanager}
     (server.folder / "targets").mkdir()
     for file in (ours / "targets").iterdir():
         (server.folder / "targets" / file.name).write_text(json.dumps([{"targets": [targets[file.stem]]}]), "utf-8")
@@ -120,16 +122,16 @@ def hegui(*arguments: str | Path, deadline_s: float = 60.0) -> subprocess.Comple
 
 
 class Daemon:
-    """`hegui run`: the evaluator and the state agents as children of one command."""
+    """`hegui run`: the evaluator, the state agents and the sweeper as children of one command."""
 
-    def __init__(self, folder: Path, config: Path, ports: tuple[int, int]) -> None:
+    def __init__(self, folder: Path, config: Path, ports: tuple[int, int, int]) -> None:
         self.log_path = folder / "hegui.log"
         self._urls = [f"http://127.0.0.1:{port}" for port in ports]
         command = [str(HEGUI), "run", "--config", str(config)]
         self._process = spawn(command, log=self.log_path, folder=folder)
 
     def wait_ready(self) -> None:
-        """Wait until both roles are ready; an early end is an error with the log's last lines."""
+        """Wait until all roles are ready; an early end is an error with the log's last lines."""
 
         def ready() -> bool:
             assert self._process.poll() is None, (
@@ -143,7 +145,7 @@ class Daemon:
             raise TimeoutError(f"{error}\n{self.log()[-3000:]}") from None
 
     def total(self, name: str) -> float:
-        """The sum of a metric over its labels and both roles."""
+        """The sum of a metric over its labels and all roles."""
         found: list[Any] = []
         for url in self._urls:
             text = web.request("GET", f"{url}/metrics")[1].decode()
@@ -164,5 +166,5 @@ class Daemon:
         return self.log_path.read_text("utf-8", "replace")
 
 
-def free_ports() -> tuple[int, int]:
-    return free_port(), free_port()
+def free_ports() -> tuple[int, int, int]:
+    return free_port(), free_port(), free_port()

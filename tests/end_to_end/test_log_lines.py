@@ -20,7 +20,7 @@ pytestmark = [
 WAIT_S = 60.0
 
 
-@pytest.fixture(scope="module", params=["evaluator", "state"])
+@pytest.fixture(scope="module", params=["evaluator", "state", "sweeper"])
 def writes(request: pytest.FixtureRequest) -> list[bytes]:
     """Every single write to standard error, from the start to the end by SIGTERM."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -29,6 +29,7 @@ def writes(request: pytest.FixtureRequest) -> list[bytes]:
         "HEGUI_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
         "HEGUI_HTTP__PORT": "0",
         "HEGUI_HTTP__STATE_PORT": "0",
+        "HEGUI_HTTP__SWEEP_PORT": "0",
     }
     made: list[bytes] = []
     with ours, subprocess.Popen([HEGUI, "run", "--role", request.param], stderr=theirs, env=environment) as process:

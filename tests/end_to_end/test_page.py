@@ -257,11 +257,11 @@ def test_sigterm_ends_the_daemon_with_all_committed(scene: Scene, curtain: Curta
 
 
 def test_the_log_is_one_json_object_a_line(scene: Scene, curtain: Curtain) -> None:
-    # Both roles write to one standard error: a line that goes out in two writes can be torn by the other role's.
+    # All roles write to one standard error: a line that goes out in two writes can be torn by another role's.
     lines = scene.daemon.log().splitlines()
     assert [line for line in lines if not re.fullmatch(r"\{[^{}]*\}", line)] == []
     events = [json.loads(line)["event"] for line in lines]
-    assert events.count("stopped") == 2, "both roles ended in order"
+    assert events.count("stopped") == 3, "all roles ended in order"
 
 
 def test_the_log_tells_of_no_trouble(scene: Scene, curtain: Curtain) -> None:

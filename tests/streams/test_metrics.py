@@ -18,6 +18,7 @@ from hegui.streams.metrics import (
     SERVICE_OUTCOMES,
     EvaluatorMetrics,
     StateMetrics,
+    SweeperMetrics,
     Tallies,
     remove,
 )
@@ -66,7 +67,15 @@ def state_metrics():
     return metrics
 
 
-@pytest.mark.parametrize("make", [evaluator_metrics, state_metrics])
+def sweeper_metrics():
+    metrics = SweeperMetrics(CollectorRegistry())
+    metrics.describe(POLICY, RULES, "0123456789abcdef")
+    metrics.sweep_remaining.labels(TOPIC, "0").set(1)
+    metrics.sweep_records.labels(TOPIC).inc()
+    return metrics
+
+
+@pytest.mark.parametrize("make", [evaluator_metrics, state_metrics, sweeper_metrics])
 def test_promtool_finds_nothing_to_say_about_the_exposition(make):
     assert shutil.which("promtool"), "install promtool (apt: prometheus): this check never skips"
     body = generate_latest(make().registry)
@@ -80,9 +89,9 @@ def test_every_name_has_the_prefix_and_a_base_unit():
         assert not re.search(r"_(ms|millis|milliseconds|minutes|kb|percent)(_|$)", name)
 
 
-def test_the_list_of_names_is_what_both_processes_expose():
+def test_the_list_of_names_is_what_all_processes_expose():
     exposed = set()
-    for metrics in (evaluator_metrics(), state_metrics()):
+    for metrics in (evaluator_metrics(), state_metrics(), sweeper_metrics()):
         for family in metrics.registry.collect():
             exposed.add(family.name + ("_total" if family.type == "counter" else ""))
     assert exposed == METRIC_NAMES

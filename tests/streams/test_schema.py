@@ -15,6 +15,7 @@ from hegui.rules.observations import Mark
 from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.dead_letters import DeadLetter
 from hegui.streams.schema import CONTENT, _reachable, asyncapi, json_schemas
+from hegui.streams.sweep.progress import RunningSweep, SweepProgress
 from hegui.streams.topics import topics
 from tests.streams.example import (
     DATA,
@@ -49,6 +50,8 @@ def written():
     yield "dead_letter", msgspec.json.encode(DeadLetter("t", 0, 1, 2, "not_json", "the value", sealed="AA=="))
     yield "coverage_gap", msgspec.json.encode(CoverageGap("t", 0, 5, 9, "retention", 1))
     yield "issue", msgspec.json.encode(Issue("default", "LBL001", "s", marks={"t/0": Mark(0, 0, 5)}, samples=("a",)))
+    running = RunningSweep({"0": 5}, {"t/0": 9}, {"t/0": 3}, 1)
+    yield "sweep", msgspec.json.encode(SweepProgress({"0": 2}, running))
     yield "filing", msgspec.json.encode(Filing("m", "n", 1, 2))
     yield from (("optout", msgspec.json.encode(record)) for record in OPTOUTS)
     yield from (("notice", msgspec.json.encode(record)) for record in NOTICES)
@@ -92,6 +95,7 @@ def test_every_record_that_is_written_fits_its_schema():
         ("coverage_gap", {"cause": "boredom"}),
         ("observation", {"block": None}),
         ("issue", {"status": "lost"}),
+        ("sweep", {"swept": 5}),
         ("filing", {"model": 5}),
         ("notice", {"scheme": "user"}),
         ("notice", {"received_at_ms": -1}),

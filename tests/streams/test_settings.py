@@ -95,6 +95,8 @@ def test_an_empty_text_declares_that_there_is_no_fact_topic(load):
         (KAFKA + '[topics]\ninputs = [{format = "cloudevents"}]\n', {}, ["topics.inputs[0].name is not set"]),
         (KAFKA + '[topics]\ninputs = [{name = "a", format = "xml"}]\n', {}, ["topics.inputs[0].format is 'xml'"]),
         (KAFKA + '[topics]\nviolations = "x"\nfindings = "x"\n', {}, ["topics has 'x' twice", "its own name"]),
+        (KAFKA + '[topics]\nviolations = "x"\nsweeps = "x"\n', {}, ["topics has 'x' twice", "its own name"]),
+        (KAFKA + '[sweep]\ntopics = ["x"]\n', {}, ["sweep.topics has 'x'", "name inputs only"]),
         (KAFKA, {"KAFKA__BOOTSTRAP_SERVERS": " "}, ["kafka.bootstrap_servers is empty", "host:port"]),
         (KAFKA, {"KAFKA__BOOTSTRAP_SERVERS": "kafka"}, ["bootstrap_servers has 'kafka'", "write it as host:port"]),
         (KAFKA, {"KAFKA__BOOTSTRAP_SERVERS": "a:1,b"}, ["bootstrap_servers has 'b'"]),
@@ -241,7 +243,7 @@ def test_the_keys_of_an_input_topic_are_described_too():
 
 def test_every_scalar_key_can_be_set_by_the_environment():
     for key, default, _ in describe():
-        if key.startswith("topics.inputs") or default in {"required", "null"}:
+        if key.startswith("topics.inputs") or default in {"required", "null"} or default.startswith("["):
             continue
         plain = msgspec.json.decode(default)
         variable = PREFIX + key.upper().replace(".", "__")

@@ -10,15 +10,16 @@ from prometheus_client import CollectorRegistry
 from hegui.rules.core import Outcome
 from hegui.rules.engine import rule_set_hash
 from hegui.rules.evidence import reference
-from hegui.rules.fact_tables import CondemnedSource, Suspension
+from hegui.rules.fact_tables import CondemnedSource, OptOut, Suspension
 from hegui.rules.issues import Timing
 from hegui.rules.ledgers.abuse import AbusiveInput, AbusiveInputs
 from hegui.rules.ledgers.corpora import CorpusSum
 from hegui.rules.ledgers.coverage import CoverageSum
 from hegui.rules.ledgers.deadlines import KEPT_MS, SHOWN_MS, CaseUpdate
+from hegui.rules.ledgers.removals import removal
 from hegui.rules.ledgers.sessions import TWO_HOURS_MS, SessionUse
 from hegui.rules.ledgers.sources import SourceSum
-from hegui.rules.observations import Observation
+from hegui.rules.observations import NO_TIME, Observation
 from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.observations import partition_of
@@ -144,6 +145,27 @@ def test_a_deadline_that_was_met_is_silent_and_the_issue_of_one_that_was_not_clo
     assert ledgers.open() == {("MOD010", "chat-assistant")}
     (finding,) = ledgers.tick(due_ms + 6 + SHOWN_MS)
     assert finding["activity_name"] == "Close"
+
+
+def test_a_sweep_opens_an_issue_at_once_says_nothing_of_time_and_its_deadline_is_that_of_a_notice():
+    ledgers = Ledgers()
+    ledgers.tick(NOW_MS)
+    case = removal(OptOut("work", "w", "deny", NOW_MS - 5), "default", "crawler")
+    (finding,) = ledgers.tell(case, case, watermark_ms=NO_TIME)
+    assert finding["compliance"]["control"] == "OPT010"
+    assert finding["message"] == (
+        "crawler: Records were ingested before the opt-out that covers them, and must leave the next dataset version"
+    )
+    assert {progress.watermark_ms for progress in ledgers.keeper.progress.values()} == {NOW_MS}
+    assert all(len(progress.watermarks) == 1 for progress in ledgers.keeper.progress.values())
+    of = {"tenant": "default", "service": "crawler", "kind": "removal"}
+    assert ledgers.gauge("open_cases", **of) == 1
+    due_ms = NOW_MS - 5 + POLICY.notice_grace_hours * HOUR_MS
+    assert ledgers.gauge("next_deadline_timestamp_seconds", **of) == due_ms / 1000
+    (closed,) = ledgers.tell(replace(case, revision=1, done_ms=NOW_MS))
+    assert closed["activity_name"] == "Close"
+    assert ledgers.tell(case) == []
+    assert ledgers.open() == set()
 
 
 def test_an_issue_stays_open_while_one_of_its_cases_is_overdue():

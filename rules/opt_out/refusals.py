@@ -1,0 +1,24 @@
+"""What is known of the wishes about a record that is taken in: one look-up for the rules and for the sweep."""
+
+from __future__ import annotations
+
+from hegui.rules.events import IngestEvent
+from hegui.rules.facts import Facts
+from hegui.rules.preferences import UNKNOWN, Preference, stricter
+
+
+def registered_preference(event: IngestEvent, facts: Facts) -> tuple[Preference, bool]:
+    """Return what is known of the work, content, holder and address of a record, and whether its address can be read."""
+    known, readable = UNKNOWN, True
+    if event.work_id is not None:
+        known = facts.preference("work", event.work_id)
+    if event.content_sha256 is not None:
+        known = stricter(known, facts.preference("content", event.content_sha256))
+    if event.holder is not None:
+        known = stricter(known, facts.preference("holder", event.holder))
+    if event.url is not None:
+        try:
+            known = stricter(known, facts.preference_for_url(event.url))
+        except ValueError:
+            readable = False
+    return known, readable
