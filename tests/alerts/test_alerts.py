@@ -40,7 +40,11 @@ def test_prometheus_takes_the_configuration_and_the_rules() -> None:
 def test_prometheus_loads_every_rule_file() -> None:
     config = read_yaml(PROMETHEUS / "prometheus.yml")
     assert sorted(config["rule_files"]) == sorted(RULE_FILES)
-    assert {scrape["job_name"] for scrape in config["scrape_configs"]} == {"hegui-evaluator", "hegui-state"}
+    assert {scrape["job_name"] for scrape in config["scrape_configs"]} == {
+        "hegui-evaluator",
+        "hegui-state",
+        "hegui-sweeper",
+    }
     dropped = config["alerting"]["alert_relabel_configs"][0]
     assert dropped["action"] == "labeldrop"
     assert set(dropped["regex"].split("|")) == set(config["global"]["external_labels"])

@@ -82,7 +82,7 @@ def test_the_event_that_names_a_removal_closes_it_and_the_sweep_does_not_open_it
         revision=1,
         data=NoticeEvent(service="svc", handled_at_ms=AT_MS),
     )
-    (closing,) = case_update(done, Facts(Snapshot(policy), AT_MS, "default", None), AT_MS)
+    (closing,) = case_update(done, Facts(Snapshot(policy), AT_MS, "default", None), AT_MS, AT_MS)
     assert closing.name == open_.name
     state = told(open_, closing, open_)
     assert state.kind == "removal"
