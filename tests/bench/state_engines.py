@@ -24,8 +24,9 @@ from hegui.streams.settings import Settings, load_settings
 from hegui.streams.state.app import state_group
 from hegui.streams.state.contents import LedgerContent, contents, read_table
 from hegui.streams.topics import create_topics
-from tests.bench.load import PARTITIONS, POLICY, fill
+from tests.bench.load import PARTITIONS, fill
 from tests.bench.marks import read_marks
+from tests.bench.policy import POLICY
 from tests.bench.runner import ROOT, RunError, cpu_seconds
 from tests.bench.state_load import Exports
 from tests.servers import web

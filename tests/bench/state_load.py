@@ -12,7 +12,8 @@ from hegui.rules.facts import Facts, Snapshot
 from hegui.streams import simulation
 from hegui.streams.policy_file import load_policy
 from hegui.streams.simulated_events import exported
-from tests.bench.load import POLICY, Traffic
+from tests.bench.load import Traffic
+from tests.bench.policy import POLICY
 
 ENTITY = "example-company"
 PERSONS = 1_000_000
