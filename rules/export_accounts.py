@@ -9,23 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
+from hegui.rules.blocks import Marks, counted, totals
 from hegui.rules.exports import PACE_DAYS, Account, ExportLedger, legal_day
 from hegui.rules.observations import ExportSum, Observation
-
-
-class UncountedMark(msgspec.Struct, frozen=True, array_like=True):
-    """How far one source partition has been counted into an account."""
-
-    block: int
-    """Number of the current block."""
-    start: int
-    """First offset of it that is counted."""
-    upto: int
-    """Next offset that is not."""
-    closed: dict[str, int]
-    """Problem to exports in earlier blocks."""
-    current: dict[str, int]
-    """Problem to exports in the current block."""
 
 
 class AccountState(msgspec.Struct, frozen=True):
@@ -35,17 +21,14 @@ class AccountState(msgspec.Struct, frozen=True):
     """Whose ledger."""
     last_ms: int = 0
     """Event time of the last export, epoch milliseconds."""
-    marks: dict[str, UncountedMark] = {}
+    marks: Marks = {}
     """Source partition to what could not be counted of it."""
     version: int = 1
     """Version of this struct."""
 
     def uncounted(self) -> dict[str, int]:
         """Return problem to exports that could not be counted by person."""
-        total: dict[str, int] = {}
-        for mark in self.marks.values():
-            total = _added(total, _added(mark.closed, mark.current))
-        return total
+        return totals(self.marks)
 
 
 UNKNOWN_DAY = 0
@@ -111,27 +94,9 @@ class ExportAccount:
             fresh += [(sensitive, person) for person in map(bytes.fromhex, told) if known.add(person, day)]
         marks = self.state.marks
         if sum_.uncounted:
-            mark = _counted(marks.get(observation.source), observation, sum_)
-            if mark is not None:
-                marks = {**marks, observation.source: mark}
+            marks = counted(marks, observation, sum_.uncounted) or marks
         self.state = msgspec.structs.replace(self.state, last_ms=max(self.state.last_ms, sum_.last_ms), marks=marks)
         return fresh
-
-
-def _added(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
-    return {name: first.get(name, 0) + second.get(name, 0) for name in (*first, *second)}
-
-
-def _counted(mark: UncountedMark | None, observation: Observation, sum_: ExportSum) -> UncountedMark | None:
-    """Return the mark with the sum counted in; None when the observation is old news."""
-    told = (observation.block, observation.start)
-    if mark is None:
-        return UncountedMark(*told, observation.upto, {}, sum_.uncounted)
-    seen = (mark.block, mark.start)
-    if told < seen or (told == seen and observation.upto < mark.upto):
-        return None
-    closed = mark.closed if told == seen else _added(mark.closed, mark.current)
-    return UncountedMark(*told, observation.upto, closed, sum_.uncounted)
 
 
 class ControllerYear:

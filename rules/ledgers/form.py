@@ -43,7 +43,7 @@ class Conclusion(NamedTuple):
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="ledger"):
-    """What one event, or the events of a block, add to one state."""
+    """What one event, or the events of a block, add to one state. A struct cannot be an abstract class: what a ledger must say for itself raises here."""
 
     tenant: str
     """The tenant, as in the policy, else `other`."""
