@@ -58,7 +58,7 @@ def entry(*given_: tuple[int, int]) -> AbusiveInputs:
 )
 def test_when_a_suspension_is_due(told_of: list[tuple[int, int]], due: list[int]) -> None:
     due_ms = suspension_due(inputs(*told_of))
-    assert [due_ms - DAY_START_MS] * bool(due) == due if due_ms is not None else not due
+    assert ([] if due_ms is None else [due_ms - DAY_START_MS]) == due
 
 
 def test_every_suspension_is_told_once() -> None:
