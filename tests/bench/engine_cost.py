@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hegui.rules.catalog import find_rules
 from hegui.rules.core import Rule
@@ -26,8 +26,9 @@ from tests.bench.policy import POLICY
 from tests.bench.synthetic_rules import padded
 
 BOOKS = (96, 150, 200, 400)
-_PARTITION = ("bench.events", 0)
-_SETTINGS = Settings(KafkaSettings("localhost:9092"), topics=TopicSettings(inputs=(InputTopic(_PARTITION[0]),)))
+PARTITION = ("bench.events", 0)
+_EMPTY = ("filings", "notices", "waivers", "sources", "suspensions")
+SETTINGS = Settings(KafkaSettings("localhost:9092"), topics=TopicSettings(inputs=(InputTopic(PARTITION[0]),)))
 
 
 class Record(NamedTuple):
@@ -52,8 +53,8 @@ class Cost(NamedTuple):
 def evaluator(rules: Sequence[Rule], traffic: Traffic) -> Evaluator:
     """Return an evaluator over the example policy and loaded facts."""
     policy, _ = load_policy(POLICY)
-    engine = Engine(rules, Snapshot(policy, loaded(traffic.opt_outs), FactTable(FactStatus.READY)))
-    return Evaluator(_SETTINGS, engine)
+    known: dict[str, Any] = {name: FactTable(FactStatus.READY) for name in _EMPTY}
+    return Evaluator(SETTINGS, Engine(rules, Snapshot(policy, loaded(traffic.opt_outs), **known)))
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -64,12 +65,12 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _judging(made: Evaluator, records: Sequence[Record]) -> Callable[[], object]:
-    batches = [{_PARTITION: records[first : first + 1000]} for first in range(0, len(records), 1000)]
+    batches = [{PARTITION: records[first : first + 1000]} for first in range(0, len(records), 1000)]
 
     def work() -> None:
         # A new assignment each time: the records come again with the same offsets.
-        made.revoke(_PARTITION)
-        made.assign(_PARTITION, 0, 0)
+        made.revoke(PARTITION)
+        made.assign(PARTITION, 0, 0)
         for batch in batches:
             made.judge(batch)
 

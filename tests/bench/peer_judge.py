@@ -5,6 +5,7 @@ Peers keep no sums and no metrics and compare no identities, which the evaluator
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -37,7 +38,8 @@ class PeerJudge:
 
     def __init__(self, settings: Settings, book: str, opt_outs: Path) -> None:
         policy, _ = load_policy(POLICY)
-        self.engine = offline_engine(policy, synthetic_rules.named(book), opt_outs)
+        none = Path(os.devnull)  # as on the broker, where no state agent has made a fact: ready and empty
+        self.engine = offline_engine(policy, synthetic_rules.named(book), opt_outs, sources=none, suspensions=none)
         self._oldest_ms = -round(settings.evaluator.max_age_days * _DAY_MS)
         self._newest_ms = round(settings.evaluator.max_future_seconds * 1000)
 

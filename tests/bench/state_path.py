@@ -62,6 +62,8 @@ def main() -> int:
         "--quick", action="store_true", help="60,000 events, one round, 100,000 persons; writes nothing"
     )
     options = parser.parse_args()
+    if min(options.events, options.rounds, options.recoveries, options.keys) < 1:
+        parser.error("--events, --rounds, --recoveries and --keys are at least 1")
     if options.quick:
         options.events, options.rounds, options.recoveries, options.keys = 60_000, 1, 1, 100_000
     with tempfile.TemporaryDirectory(prefix="hegui-bench-") as folder, KafkaServer() as kafka:
