@@ -223,7 +223,8 @@ class FactTable(Generic[FactRecord]):
         self.positions: dict[int, int] = {}
         self.changes = 0
         """How often a record was put or removed."""
-        self._by_record_key: dict[bytes, FactRecord] = {}
+        self.records: dict[bytes, FactRecord] = {}
+        """By the record's Kafka key. Only to be read."""
         self._by_key: dict[Hashable, tuple[tuple[int, int | None, FactRecord], ...]] = {}
         self._gates: dict[Hashable, int] = {}
         self.codes = WorkCodes()
@@ -232,7 +233,7 @@ class FactTable(Generic[FactRecord]):
     def put(self, record_key: bytes, record: FactRecord | None) -> None:
         """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
         self.changes += 1
-        old = self._by_record_key.pop(record_key, None)
+        old = self.records.pop(record_key, None)
         if old is not None:
             rest = tuple(entry for entry in self._by_key[old.key()] if entry[2] is not old)
             if rest:
@@ -243,7 +244,7 @@ class FactTable(Generic[FactRecord]):
             self._count_gate(old, -1)
         if record is not None:
             self._count_gate(record, 1)
-            self._by_record_key[record_key] = record
+            self.records[record_key] = record
             key = record.key()
             if key not in self._by_key:
                 self.codes.add(key)
@@ -278,10 +279,10 @@ class FactTable(Generic[FactRecord]):
         return None
 
     def __iter__(self) -> Iterator[FactRecord]:
-        return iter(self._by_record_key.values())
+        return iter(self.records.values())
 
     def __len__(self) -> int:
-        return len(self._by_record_key)
+        return len(self.records)
 
 
 def loaded(records: Iterable[FactRecord]) -> FactTable[FactRecord]:

@@ -7,7 +7,7 @@ few values around each part lead to all candidates, and counting the differing b
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import combinations
 from typing import NamedTuple
 
@@ -27,6 +27,9 @@ _CHANGES = tuple(
     for most in range(MAX_DISTANCE + 1)
 )
 """Distance to what is tried for each part."""
+
+_FEW = 32
+"""Codes that are compared one by one: looking 68 values up, as for a distance of 7, takes longer."""
 
 SCHEMES = frozenset({"work", "fingerprint"})
 """Schemes of opt-outs and notices whose subjects may be an ISCC."""
@@ -49,6 +52,12 @@ class _OfKind:
     def __init__(self) -> None:
         self.works: dict[int, tuple[tuple[str, str], ...]] = {}
         self.parts: tuple[dict[int, list[int]], ...] = tuple({} for _ in _PARTS)
+
+    def candidates(self, bits: int, most: int) -> Iterator[int]:
+        for shift, part, around in zip(_PARTS, self.parts, _CHANGES[most], strict=True):
+            middle = bits >> shift & 0xFFFF
+            for change in around:
+                yield from part.get(middle ^ change, ())
 
 
 class WorkCodes:
@@ -110,15 +119,16 @@ class WorkCodes:
             kind = self._kinds.get(name)
             if kind is None:
                 continue
-            for shift, part, around in zip(_PARTS, kind.parts, _CHANGES[most], strict=True):
-                middle = bits >> shift & 0xFFFF
-                for change in around:
-                    for code in part.get(middle ^ change, ()):
-                        distance = (code ^ bits).bit_count()
-                        if distance <= most:
-                            for work in kind.works[code]:
-                                found[work] = min(distance, found.get(work, distance))
-        return sorted(NearWork(distance, *work) for work, distance in found.items())
+            if len(kind.works) <= _FEW:
+                candidates: Iterable[int] = kind.works
+            else:
+                candidates = kind.candidates(bits, most)
+            for code in candidates:
+                distance = (code ^ bits).bit_count()
+                if distance <= most:
+                    for work in kind.works[code]:
+                        found[work] = min(distance, found.get(work, distance))
+        return sorted([NearWork(distance, *work) for work, distance in found.items()]) if found else []
 
 
 def _unit_of(key: Hashable) -> tuple[tuple[str, str], ContentUnit] | None:

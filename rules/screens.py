@@ -19,7 +19,7 @@ _LONGEST_SIX_MONTHS_MS = 184 * 86_400_000
 
 
 def kept_and_moderated(event: GenerationEvent, facts: Facts) -> bool:
-    """See an output that was moderated before delivery, whose log is kept in the mainland and long enough."""
+    """See an output that was moderated before delivery, whose log is kept in the mainland and long enough, for a user who is not suspended."""
     moderation, until_ms, region = event.moderation, event.log_retain_until_ms, event.log_region
     if moderation is None or until_ms is None or region is None:
         return False
@@ -32,7 +32,12 @@ def kept_and_moderated(event: GenerationEvent, facts: Facts) -> bool:
         and until_ms >= facts.at_ms + _LONGEST_SIX_MONTHS_MS
         # Asked before, nearly always: half the cost of the call.
         and (facts.snapshot.regions.get(region) or facts.in_mainland(region))
+        and (not facts.snapshot.suspensions.records or _is_not_suspended(event.user_key, facts))
     )
+
+
+def _is_not_suspended(user_key: str | None, facts: Facts) -> bool:
+    return user_key is not None and facts.suspension(user_key) is None
 
 
 _UNMODERATED = frozenset({None, "none"})
@@ -85,8 +90,13 @@ def sound_file_label(event: GenerationEvent, facts: Facts) -> bool:
 
 
 def sound_record(event: IngestEvent, facts: Facts) -> bool:
-    """See a record of an assessed source that was filtered, is lawful and holds no important data."""
-    check, assessed_at_ms = event.content_check, event.assessed_at_ms
+    """See a record of an assessed source, not condemned, that was filtered, is lawful, holds no important data and lies in the mainland."""
+    check, assessed_at_ms, region, source = (
+        event.content_check,
+        event.assessed_at_ms,
+        event.storage_region,
+        event.source_id,
+    )
     return (
         check is not None
         and check.illegal is False
@@ -97,4 +107,32 @@ def sound_record(event: IngestEvent, facts: Facts) -> bool:
         and event.legally_blocked is False
         and event.rights_information_removed is False
         and event.data_class == "general"
+        and region is not None
+        and (facts.snapshot.regions.get(region) or facts.in_mainland(region))
+        and event.assessment is None
+        and source is not None
+        and (not facts.snapshot.sources.records or facts.condemned(source) is None)
     )
+
+
+def documented_crawl(event: IngestEvent, facts: Facts) -> bool:
+    """See a crawled record whose collection is on record, from a source that neither refused nor had to be got into."""
+    crawl = event.crawl
+    if crawl is None or event.source_type != "crawl":
+        return False
+    fetched_at_ms, seen_at_ms = crawl.fetched_at_ms, crawl.robots_seen_at_ms
+    return (
+        fetched_at_ms is not None
+        and seen_at_ms is not None
+        and 0 <= fetched_at_ms - seen_at_ms <= facts.snapshot.policy.robots_max_age_hours * _HOUR_MS
+        and crawl.robots in _NOT_REFUSED
+        and crawl.tdm_reservation == 0
+        and crawl.noai is False
+        and crawl.technical_measures_bypassed is False
+        and crawl.behind_login is False
+        and bool(crawl.collection_record)
+    )
+
+
+_HOUR_MS = 3_600_000
+_NOT_REFUSED = frozenset({"allow", "absent"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from binascii import unhexlify
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -36,6 +37,20 @@ def is_person_key(text: str) -> bool:
     except ValueError:
         return False
     return len(digest) == 64 and digest.lower() == digest and _is_key_head(text[:-64]) is not None
+
+
+def are_person_keys(texts: Sequence[str]) -> bool:
+    """Tell whether all of the texts have that form; a third of the cost of asking for each."""
+    digests = "".join([text[-64:] for text in texts])
+    try:
+        unhexlify(digests)
+    except ValueError:
+        return False
+    return (
+        len(digests) == 64 * len(texts)
+        and digests.lower() == digests
+        and None not in map(_is_key_head, {text[:-64] for text in texts})
+    )
 
 
 TimeMs = Annotated[int, Meta(ge=0, lt=2**53, description="Epoch milliseconds, UTC")]

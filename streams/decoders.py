@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from hegui.rules.events import ENVELOPES, Envelope, is_person_key
+from hegui.rules.values import are_person_keys
 from hegui.streams.errors import DecodeError
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -56,7 +57,7 @@ def decode_cloudevents_run(values: Sequence[bytes | None], max_bytes: int) -> li
         if sum(map(len, values)) <= max_bytes:  # type: ignore[arg-type]
             envelopes.extend(map(_structured.decode, values))  # type: ignore[arg-type] # keeps what came before an exception
     keys = [key for envelope in envelopes if (key := envelope.data.user_key) is not None]
-    if all(map(is_person_key, keys)):
+    if are_person_keys(keys):
         return envelopes
     refused = next(key for key in keys if not is_person_key(key))
     return envelopes[: [envelope.data.user_key for envelope in envelopes].index(refused)]

@@ -5,6 +5,7 @@ from hegui.rules.core import PASS, Result, fails, passes, rule, skips, unclear
 from hegui.rules.events import IngestEvent
 from hegui.rules.facts import Facts
 from hegui.rules.localisation.storage import judge_storage
+from hegui.rules.screens import sound_record
 
 _CIIO = {"company": {"critical_infrastructure": True}}
 
@@ -16,6 +17,7 @@ _CIIO = {"company": {"critical_infrastructure": True}}
     severity="critical",
     basis=(law.PIPL_ART_40, law.CSL_ART_39),
     waivable=False,
+    screen=sound_record,
     cases=(
         fails("CIIO, personal information", storage_region="us-east-1", personal_information=True, given=_CIIO),
         fails("core data", storage_region="de", data_class="core"),

@@ -2,10 +2,11 @@
 
 from hegui.rules import law
 from hegui.rules.cases import BASE_AT_MS, PERSON
-from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
+from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.events import GenerationEvent, Moderation
 from hegui.rules.fact_tables import Suspension
 from hegui.rules.facts import Facts
+from hegui.rules.screens import kept_and_moderated
 
 _HOUR_MS = 3_600_000
 _BLOCKED = Moderation(verdict="none", action="blocked")
@@ -25,6 +26,7 @@ def _suspended(from_ms: int, to_ms: int = BASE_AT_MS + _HOUR_MS, service: str = 
     basis=(law.TC260_003_7_G,),
     when={"public_cn": {True}, "role": {"generator"}},
     needs=("suspensions",),
+    screen=kept_and_moderated,
     cases=(
         fails("served the moment after", given=_suspended(BASE_AT_MS - 1), user_key=PERSON, moderation=_DELIVERED),
         passes("blocked", given=_suspended(BASE_AT_MS - 1), user_key=PERSON, moderation=_BLOCKED),
@@ -55,7 +57,7 @@ def _suspended(from_ms: int, to_ms: int = BASE_AT_MS + _HOUR_MS, service: str = 
             user_key=PERSON,
             moderation=_DELIVERED,
         ),
-        skips("no user is known of any output", user_key=None),
+        passes("nobody is suspended, whoever the user is", user_key=None),
         unclear("user not known, others are suspended", given=_suspended(0), user_key=None),
         unclear("moderation not known", given=_suspended(0), user_key=PERSON, moderation=None),
         unclear(
@@ -76,8 +78,10 @@ def suspended_user_served(event: GenerationEvent, facts: Facts) -> Result:
     2. Check that the service suspends users by itself, and how soon.
     3. Watch the failure rate of this rule for 15 minutes.
     """
+    if not facts.snapshot.suspensions.records:
+        return PASS
     if event.user_key is None:
-        return inconclusive("user_key") if len(facts.snapshot.suspensions) else NOT_APPLICABLE
+        return inconclusive("user_key")
     suspension = facts.suspension(event.user_key)
     if suspension is None:
         return PASS

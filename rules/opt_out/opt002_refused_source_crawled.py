@@ -6,6 +6,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import CrawlRecord, IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import documented_crawl
 
 _HOUR_MS = 3_600_000
 
@@ -28,6 +29,7 @@ def _crawl(**changes: object) -> CrawlRecord:
     severity="high",
     basis=(law.TC260_003_5_1, law.GB_45654_CORPUS),
     when={"source_type": {"crawl"}},
+    screen=documented_crawl,
     cases=(
         fails("robots.txt says no", source_type="crawl", crawl=_crawl(robots="disallow")),
         fails("TDMRep says no", source_type="crawl", crawl=_crawl(tdm_reservation=1)),

@@ -5,6 +5,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import CrawlRecord, IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import documented_crawl
 
 _EU = {"pipeline": {"eu_facing": True}}
 _RESERVED = CrawlRecord(tdm_reservation=1)
@@ -18,6 +19,7 @@ _RESERVED = CrawlRecord(tdm_reservation=1)
     stage="sandbox",
     basis=(law.EU_DSM_ART_4,),
     when={"eu_facing": {True}, "source_type": {"crawl"}},
+    screen=documented_crawl,
     cases=(
         fails("reserved", source_type="crawl", crawl=_RESERVED, given=_EU),
         passes("not reserved", source_type="crawl", crawl=CrawlRecord(tdm_reservation=0), given=_EU),

@@ -6,6 +6,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import CrawlRecord, IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import documented_crawl
 
 
 @rule(
@@ -15,6 +16,7 @@ from hegui.rules.facts import Facts
     severity="high",
     basis=(law.INTERIM_MEASURES_ART_7, law.TC260_003_5_1, law.GB_45654_CORPUS),
     when={"source_type": {"open", "crawl", "commercial", "user_input", "licensed"}},
+    screen=documented_crawl,
     cases=(
         fails("open, no licence", source_type="open", licence_document=""),
         fails("licensed, no licence", licence_document=""),

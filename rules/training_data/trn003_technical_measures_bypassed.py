@@ -5,6 +5,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import CrawlRecord, IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts
+from hegui.rules.screens import documented_crawl
 
 _OPEN = CrawlRecord(technical_measures_bypassed=False, behind_login=False)
 _BYPASSED = CrawlRecord(technical_measures_bypassed=True, behind_login=False)
@@ -20,6 +21,7 @@ _LOGIN_UNKNOWN = CrawlRecord(technical_measures_bypassed=False)
     stage="sandbox",
     basis=(law.COPYRIGHT_ART_49,),
     when={"source_type": {"crawl"}},
+    screen=documented_crawl,
     cases=(
         fails("a technical measure was got round", source_type="crawl", crawl=_BYPASSED),
         fails("got round, with a contract", source_type="crawl", crawl=_BYPASSED, contract_document="c"),

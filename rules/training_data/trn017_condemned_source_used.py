@@ -8,6 +8,7 @@ from hegui.rules.evidence import reference
 from hegui.rules.fact_tables import CondemnedSource
 from hegui.rules.facts import Facts
 from hegui.rules.ledgers.sources import over_five_percent
+from hegui.rules.screens import sound_record
 
 
 def _condemned(at_ms: int, cleared_at_ms: int | None = None, tenant: str = "default") -> dict[str, object]:
@@ -21,6 +22,7 @@ def _condemned(at_ms: int, cleared_at_ms: int | None = None, tenant: str = "defa
     severity="critical",
     basis=(law.TC260_003_5_1, law.GB_45654_CORPUS),
     needs=("sources",),
+    screen=sound_record,
     waivable=False,
     cases=(
         fails("condemned the moment before", given=_condemned(BASE_AT_MS - 1)),

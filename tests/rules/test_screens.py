@@ -19,8 +19,10 @@ import pytest
 from hegui.rules.catalog import find_rules
 from hegui.rules.core import Rule
 from hegui.rules.engine import Engine
-from hegui.rules.events import Event, GenerationEvent
-from hegui.rules.facts import Facts, Snapshot
+from hegui.rules.events import Event, GenerationEvent, IngestEvent
+from hegui.rules.evidence import reference
+from hegui.rules.fact_tables import CondemnedSource, FactTable, Suspension
+from hegui.rules.facts import Facts, Snapshot, loaded
 from hegui.streams.simulation import FAULTS, SOUND
 from tests.data.make import START_MS
 from tests.rules.builders import evaluated
@@ -92,15 +94,32 @@ def near() -> list[Event]:
 
 
 @cache
-def snapshots() -> tuple[Snapshot, Snapshot]:
-    """The example's facts, and the same with a provider code in the registry whose checksum is wrong."""
+def snapshots() -> tuple[Snapshot, ...]:
+    """The example's facts; a provider code whose checksum is wrong; a company that must store here; facts that state made of users and sources."""
     sound = engine().snapshot
+    facts = sound.optouts, sound.filings, sound.notices, sound.waivers
     registered = (
         msgspec.structs.replace(service, provider_code="001191440300708461137T1XGW3")
         for service in sound.policy.services
     )
     policy = msgspec.structs.replace(sound.policy, services=tuple(registered))
-    return sound, Snapshot(policy, sound.optouts, sound.filings, sound.notices, sound.waivers)
+    wrong_code = Snapshot(policy, *facts)
+    bound = (msgspec.structs.replace(entity, critical_infrastructure=True) for entity in sound.policy.entities)
+    policy = msgspec.structs.replace(sound.policy, entities=tuple(bound))
+    return sound, wrong_code, Snapshot(policy, *facts), Snapshot(sound.policy, *facts, *made())
+
+
+def made() -> tuple[FactTable[CondemnedSource], FactTable[Suspension]]:
+    """Every source of a sound record is condemned, and every user of a sound output suspended."""
+    events = [kind(0, START_MS) for kind in SOUND.values()]
+    sources = {e.source_id for e in events if isinstance(e, IngestEvent) and e.source_id is not None}
+    users = {(e.service, e.user_key) for e in events if isinstance(e, GenerationEvent) and e.user_key is not None}
+    assert sources
+    assert users
+    return (
+        loaded([CondemnedSource("default", reference(source), START_MS - 1) for source in sources]),
+        loaded([Suspension("default", *user, START_MS - 2, START_MS + 1) for user in users]),
+    )
 
 
 @cache
