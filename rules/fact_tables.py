@@ -268,6 +268,10 @@ class FactTable(Generic[FactRecord]):
                 valid = (*valid, record) if valid else (record,)
         return valid
 
+    def maybe(self, scheme: str, subject: str) -> bool:
+        """Tell whether there is a record about a subject, whatever its interval."""
+        return (scheme, subject) in self._by_key
+
     def __contains__(self, key: Hashable) -> bool:
         return key in self._by_key or key in self._gates
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from hegui.rules.fact_tables import FactStatus, OptOut
+from hegui.rules.fact_tables import FactStatus, OptOut, OptOutScheme
 from hegui.rules.near_works import WorkCodes
 
 
@@ -34,6 +34,10 @@ class OptOutTable(Protocol):
 
     def at(self, key: tuple[str, str], at_ms: int) -> tuple[OptOut, ...]:
         """Return the statements of `key` (scheme, subject) whose interval holds `at_ms`, oldest first."""
+        ...
+
+    def maybe(self, scheme: OptOutScheme, subject: str) -> bool:
+        """Tell quickly whether there may be a statement about a subject in normal form: False is certain, True is not."""
         ...
 
     def __contains__(self, key: tuple[str, str]) -> bool:

@@ -6,9 +6,15 @@ from hegui.rules.events import IngestEvent
 from hegui.rules.facts import Facts
 from hegui.rules.preferences import UNKNOWN, Preference, stricter
 
+_UNSPOKEN = (UNKNOWN, True)
+
 
 def registered_preference(event: IngestEvent, facts: Facts) -> tuple[Preference, bool]:
     """Return what is known of the work, content, holder and address of a record, and whether its address can be read."""
+    if (
+        event.work_id is None and event.holder is None and facts.snapshot.is_unspoken(event.content_sha256, event.url)
+    ):  # nearly always
+        return _UNSPOKEN
     known, readable = UNKNOWN, True
     if event.work_id is not None:
         known = facts.preference("work", event.work_id)

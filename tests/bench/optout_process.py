@@ -12,8 +12,10 @@ from statistics import median
 
 import msgspec
 
+from hegui.rules.events import IngestEvent
 from hegui.rules.fact_tables import FactStatus, OptOut
 from hegui.rules.facts import Facts, Snapshot, loaded
+from hegui.rules.opt_out.refusals import registered_preference
 from hegui.rules.optout_table import OptOutTable
 from hegui.rules.policy import Policy
 from hegui.streams.optout_index.folder import Folder
@@ -86,7 +88,15 @@ def lookup(folder: Path, entries: int) -> dict[str, float]:
     known = {key(number) for number in range(min(entries, 1_000_000))}
     strangers = [unknown(number) for number in range(KEYS)]
     hits = [key(number) for number in range(0, entries, max(1, entries // KEYS))]
-    crawl = [(f"https://www.site-{-2 - n // PAGES}.example/page/{n}", unknown(2 * n)[1]) for n in range(KEYS)]
+    crawl = [
+        IngestEvent(
+            service="crawler",
+            source_type="crawl",
+            url=f"https://www.site-{-2 - n // PAGES}.example/page/{n}",
+            content_sha256=unknown(2 * n)[1],
+        )
+        for n in range(KEYS)
+    ]
 
     def in_set() -> None:
         for name in strangers:
@@ -110,12 +120,9 @@ def lookup(folder: Path, entries: int) -> dict[str, float]:
         facts = Facts(Snapshot(Policy(version="1"), table), AT_MS, "default", None)
 
         def judge() -> None:
-            for url, content in crawl:
-                if (
-                    facts.preference_for_url(url).statement is not None
-                    or facts.opted_out("content", content) is not None
-                ):
-                    raise AssertionError(url)
+            for taken in crawl:
+                if registered_preference(taken, facts)[0].statement is not None:
+                    raise AssertionError(taken)
 
         return judge
 

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hegui.rules.cases import BASE_POLICY
+from hegui.rules.events import IngestEvent
 from hegui.rules.facts import Facts, OptOut, Snapshot, loaded
-from hegui.rules.preferences import LONGEST_MATCH, Preference
+from hegui.rules.opt_out.refusals import registered_preference
+from hegui.rules.preferences import LONGEST_MATCH, UNKNOWN, Preference
 
 AT = 1_000
 
@@ -83,6 +85,31 @@ def test_statements_about_addresses_come_and_go_with_the_table() -> None:
 def test_a_port_that_cannot_be_read_is_no_answer_where_addresses_are_registered() -> None:
     with pytest.raises(ValueError, match=r"."):
         wish("https://example.com:99999/x", SITE_NO)
+
+
+def test_what_nobody_spoke_of_is_told_at_once_and_only_while_that_is_so() -> None:
+    content, page = "ab" * 32, "https://example.com/q"
+    table = loaded([said("content", content, "deny")])
+    facts = Facts(Snapshot(BASE_POLICY, table), AT, "default", None)
+    record = IngestEvent(service="crawler", source_type="crawl", url=page, content_sha256="cd" * 32)
+    told = facts.snapshot.is_unspoken
+    assert not told(content, None)
+    assert told("cd" * 32, None)
+    assert not told(None, page)  # nobody asked for its host yet
+    for _ in range(2):
+        assert registered_preference(record, facts) == (UNKNOWN, True)
+        assert told(record.content_sha256, page)
+        assert told(None, page)
+    for number, record_of_host in enumerate(
+        (said("domain", "example.com", "deny"), said("url", "example.com/q", "deny"))
+    ):
+        table.put(b"more", record_of_host)
+        assert not told(None, page)
+        assert registered_preference(record, facts)[0].statement is record_of_host, number
+        assert not told(None, page)
+        table.put(b"more", None)
+        assert registered_preference(record, facts) == (UNKNOWN, True)
+        assert told(None, page)
 
 
 VALUES = st.sampled_from(["allow", "deny", "unknown"])

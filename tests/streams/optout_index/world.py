@@ -86,6 +86,8 @@ class World:
         for key in keys:
             if (key in index) != (key in self.table):
                 found.append(f"{key} in index: {key in index}")
+            if self.table.maybe(*key) and not index.maybe(*key):
+                found.append(f"{key} denied")
             for at_ms in TIMES:
                 if index.at(key, at_ms) != self.table.at(key, at_ms):
                     found.append(f"{key} at {at_ms}: {index.at(key, at_ms)}, wanted {self.table.at(key, at_ms)}")
