@@ -1,7 +1,7 @@
 """`python -m tests.bench.curves [--rounds R] [--client aiokafka|librdkafka]`: what the evaluator costs against what grows, on Apache Kafka.
 
-Rules, size of an event, partitions, share of faulty events; memory against distinct persons; detection delay under load; start. Writes CURVES.md,
-curves.json and the plots beside this file. Exit code 1 when a cost grows faster than what it is measured against.
+Rules, size of an event, partitions, share of faulty events, opt-outs; memory against opt-outs and distinct persons; detection delay under load; start.
+Writes CURVES.md, curves.json and the plots beside this file. Exit code 1 when a cost grows faster than what it is measured against.
 """
 
 from __future__ import annotations
@@ -11,17 +11,24 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 import msgspec
 
+from hegui.rules.events import IngestEvent
+from hegui.streams.broker import reader
+from hegui.streams.optout_index.folder import Folder
+from hegui.streams.optout_index.layout import SNAPSHOT
+from hegui.streams.optout_index.log_identity import identity_of
+from hegui.streams.settings import Settings
 from hegui.streams.simulation import encode
 from tests.bench import curves_page
 from tests.bench.delay import Delay, delays
 from tests.bench.load import Traffic, fill, send_opt_outs
+from tests.bench.optout_entries import declare, make
 from tests.bench.runner import ROOT, Engine, Run, RunError, Runner
 from tests.servers.kafka import KafkaServer
 
@@ -30,6 +37,7 @@ RULES = (1, 5, 20, 50, 101, 150, 200)
 BYTES = (500, 1000, 3000, 10_000, 30_000)
 PARTITIONS = (1, 2, 4, 8, 16, 64)
 FAULTS = (0.0, 0.01, 0.02, 0.05, 0.2, 0.5, 1.0)
+OPTOUTS = (0, 100_000, 1_000_000, 10_000_000, 100_000_000)
 PERSONS = (10_000, 100_000, 300_000, 1_000_000)
 FULL = 400_000
 """Events of the drain that says what a full load is."""
@@ -51,6 +59,17 @@ class Sized(Traffic):
         return value if size <= 1000 or missing <= 0 else value[:-2] + b',"note":"' + b"x" * missing + b'"}}'
 
 
+class Crawled(Traffic):
+    """Crawled records alone, none of them refused: each asks for its page and the hash of its content."""
+
+    def __init__(self) -> None:
+        super().__init__(faults=0.0)
+        self.envelopes = [
+            e for e in self.envelopes if isinstance(e.data, IngestEvent) and e.data.url and e.data.content_sha256
+        ]
+        self._halves = [self._cut(encode(e), e.id) for e in self.envelopes]
+
+
 class Point(msgspec.Struct, frozen=True):
     """One measured place of a curve; medians over the rounds."""
 
@@ -62,7 +81,8 @@ class Point(msgspec.Struct, frozen=True):
     spread: tuple[float, float]
     events_per_s: float
     peak_mib: float
-    violations: int = 0
+    ready_s: float
+    """From the start of the process until policy, rules and facts are loaded."""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -71,9 +91,11 @@ class Case(msgspec.Struct, frozen=True):
     topic: str
     events: int
     book: str = "real"
+    optouts: int | None = None
+    """Entries of the snapshot on disk; None: no folder."""
 
 
-def cases(scale: float) -> tuple[list[Case], dict[str, Traffic]]:
+def cases(scale: float, most_optouts: int) -> tuple[list[Case], dict[str, Traffic]]:
     """Return what to measure, and topic to its events."""
     plain = Traffic()
     traffic: dict[str, Traffic] = {"bench.curve": plain}
@@ -90,14 +112,42 @@ def cases(scale: float) -> tuple[list[Case], dict[str, Traffic]]:
         topic = f"bench.curve.faults.{share}"
         traffic[topic] = Traffic(faults=share)
         made.append(Case("faults", share, topic, round((150_000 if share < 0.3 else 60_000) * scale)))
+    traffic["bench.curve.crawled"] = Crawled()
+    made += [
+        Case("optouts", count, "bench.curve.crawled", round(150_000 * scale), optouts=count)
+        for count in OPTOUTS
+        if count <= most_optouts
+    ]
     return made, traffic
+
+
+async def snapshots(folder: Path, counts: Iterable[int], settings: Settings) -> dict[int, str]:
+    """Make a snapshot of so many opt-outs each, of the log of the topic; return their number to the lines of settings that name its folder."""
+    client = reader(settings.kafka)
+    await client.start()
+    try:
+        log = await identity_of(client, settings.topics.optouts)
+    finally:
+        await client.stop()
+    found = {}
+    for count in counts:
+        parent = folder / f"optouts-{count}"
+        found[count] = f'[facts]\noptouts_folder = "{parent}"\n'
+        parent.mkdir(exist_ok=True)
+        mine = Folder(parent, settings.topics.optouts).path / SNAPSHOT
+        if count and not mine.exists():
+            print(f"making {count:,} opt-outs", flush=True)
+            make(parent, count, settings.topics.optouts)
+        if count:
+            declare(mine, log, {0: 0})
+    return found
 
 
 async def measure(
     options: argparse.Namespace, folder: Path, bootstrap: str
 ) -> tuple[list[Point], list[Delay], list[Run]]:
     """Fill the topics, measure all cases in rounds, then the delays of both clients."""
-    todo, traffic = cases(options.scale)
+    todo, traffic = cases(options.scale, options.most_optouts)
     if options.delays_only:
         todo = []
     runs: dict[int, list[Run]] = {number: [] for number in range(len(todo))}
@@ -109,15 +159,20 @@ async def measure(
             runner.partitions[topic] = count
             await runner.settings(topic, "loader")
             await fill(bootstrap, topic, traffic[topic].values(events), count)
-        await send_opt_outs(await runner.settings("bench.curve", "loader"), traffic["bench.curve"])
+        loader = await runner.settings("bench.curve", "loader")
+        await send_opt_outs(loader, traffic["bench.curve"])
+        kept = options.snapshots or folder
+        known = await snapshots(kept, [case.optouts for case in todo if case.optouts is not None], loader)
         for round_ in range(options.rounds):
             for number, case in enumerate(todo):
+                runner.more = "" if case.optouts is None else known[case.optouts]
                 run = await runner.run(Engine(options.client, case.book, ENGINE, (options.client,)), case.topic, None)
                 runs[number].append(run)
                 print(
                     f"round {round_ + 1}: {case.curve:10} {case.at:8g} {run.cpu_seconds / run.events * 1e6:7.2f} us",
                     flush=True,
                 )
+        runner.more = ""
         await runner.settings("bench.full", "loader")
         await fill(bootstrap, "bench.full", traffic["bench.curve"].values(round(FULL * options.scale)))
         for client in CLIENTS:
@@ -140,6 +195,7 @@ def _point(case: Case, runs: list[Run]) -> Point:
         (round(min(costs), 2), round(max(costs), 2)),
         round(median(run.per_second for run in runs)),
         round(max(run.peak_mib for run in runs)),
+        round(median(run.ready_seconds for run in runs), 2),
     )
 
 
@@ -173,7 +229,7 @@ print((resident() - before) / count)
 
 def excessive(points: list[Point]) -> Iterator[str]:
     """Yield a sentence for each step of a curve where the cost grows faster than what it is measured against."""
-    for curve in ("rules", "bytes", "partitions", "faults"):
+    for curve in ("rules", "bytes", "partitions", "faults", "optouts"):
         line = [(point.at, point.microseconds) for point in points if point.curve == curve]
         for (before, cheap), (after, dear) in pairwise(line):
             if before and dear / cheap > 1.25 * after / before:
@@ -187,6 +243,12 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of events")
     parser.add_argument("--seconds", type=float, default=12.0, help="length of each step of the delays")
     parser.add_argument("--delays-only", action="store_true", help="only the delays and the start; writes nothing")
+    parser.add_argument(
+        "--most-optouts", type=int, default=10_000_000, help="the most entries of the curve of opt-outs"
+    )
+    parser.add_argument(
+        "--snapshots", type=Path, help="keep the snapshots of opt-outs here, and use those that are here"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hegui-curves-") as folder, KafkaServer() as kafka:
         try:

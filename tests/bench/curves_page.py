@@ -23,6 +23,7 @@ TITLES = {
     "bytes": ("Size of an event", "bytes"),
     "partitions": ("Partitions of the topic", "partitions"),
     "faults": ("Share of faulty events", "share"),
+    "optouts": ("Opt-outs on disk", "opt-outs"),
 }
 
 
@@ -91,12 +92,21 @@ def write(
         log_x=True,
         log_y=True,
     )
+    optouts = [point for point in points if point.curve == "optouts"]
+    plot(
+        HERE / "curve-optouts-memory.svg",
+        "Memory of an evaluator",
+        "opt-outs",
+        "MiB at most",
+        {"evaluator": [(point.at, point.peak_mib) for point in optouts]},
+    )
     persons = "\n".join(f"| {n:,} | {each:.0f} | {n * each / 2**20:,.0f} |" for n, each in memory)
     starts = "\n".join(
         f"| {client.split()[0]} | {median(r.ready_seconds for r in runs):.2f} | {median(r.first_seconds for r in runs):.2f} |"
         for client in dict.fromkeys(run.engine for run in full)
         if (runs := [run for run in full if run.engine == client])
     )
+    starts += "".join(f"\n| with {p.at:,.0f} opt-outs on disk | {p.ready_s:.2f} | |" for p in optouts if p.at)
     curves = "\n".join(_section(curve, points) for curve in TITLES)
     text = f"""# What the evaluator costs, against what grows
 
@@ -121,6 +131,13 @@ topic; the generator shares the two cores too.
 
 {_delays(found)}
 
+## Memory against opt-outs
+
+The most that was resident in the runs of [Opt-outs on disk](#opt-outs-on-disk): the whole evaluator, the mapped part of the snapshot included, which the evaluators of
+a machine share. Crawled records alone, none of them refused.
+
+![Memory of an evaluator](curve-optouts-memory.svg)
+
 ## Memory against distinct persons
 
 What the state agents keep in memory for export ledgers; the changelog holds 32 bytes a person beside it.
@@ -133,7 +150,7 @@ What the state agents keep in memory for export ledgers; the changelog holds 32 
 
 ## Start
 
-Seconds from the start of the process, medians of three.
+Seconds from the start of the process, medians.
 
 | client | policy, rules and facts loaded | first event judged |
 |---|---|---|

@@ -131,6 +131,8 @@ async def _measured(
         event_ms = appended.get((made.partition or 0, made.offset or 0)) if made.topic == topic else None
         if event_ms is not None and first_ms is not None and event_ms >= first_ms + WARM_UP_MS:
             found.append(at_ms - event_ms)
+    if not found:
+        raise RunError(f"{engine.label} found nothing at {share:.0%} of its load: let the steps last longer")
     found.sort()
     return Delay(
         engine.name,

@@ -41,9 +41,9 @@ def records(entries: int, start: int = 0) -> Iterator[tuple[bytes, Recent]]:
         yield record_id(b"registry %d" % number), Recent(0, number, hash_of(found, seeds), value)
 
 
-def make(parent: Path, entries: int) -> tuple[float, float]:
+def make(parent: Path, entries: int, topic: str = TOPIC) -> tuple[float, float]:
     """Write a snapshot of so many entries; return the seconds for the spool and for the builder."""
-    folder = Folder(parent, TOPIC)
+    folder = Folder(parent, topic)
     assert folder.lock()
     started = time.monotonic()
     spool, chunk = folder.spool(SEED), []

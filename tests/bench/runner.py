@@ -106,10 +106,11 @@ def peak_mib(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
-def write_settings(file: Path, bootstrap: str, topic: str, group: str, partitions: int = PARTITIONS) -> Settings:
-    file.write_text(
-        _SETTINGS.format(policy=POLICY, bootstrap=bootstrap, group=group, topic=topic, partitions=partitions), "utf-8"
-    )
+def write_settings(
+    file: Path, bootstrap: str, topic: str, group: str, partitions: int = PARTITIONS, more: str = ""
+) -> Settings:
+    text = _SETTINGS.format(policy=POLICY, bootstrap=bootstrap, group=group, topic=topic, partitions=partitions)
+    file.write_text(text + more, "utf-8")
     return load_settings(file, {})
 
 
@@ -123,6 +124,8 @@ class Runner:
         self._reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
         self.partitions: dict[str, int] = {}
         """Topic to its partitions, where it is not the usual number."""
+        self.more = ""
+        """Lines of TOML behind the settings of the next runs."""
 
     async def __aenter__(self) -> Self:
         await self._admin.start()
@@ -136,7 +139,8 @@ class Runner:
     async def settings(self, topic: str, group: str) -> Settings:
         """Write settings for a group and make their topics."""
         partitions = self.partitions.get(topic, PARTITIONS)
-        settings = write_settings(self._folder / f"{group}.toml", self._bootstrap, topic, group, partitions)
+        file = self._folder / f"{group}.toml"
+        settings = write_settings(file, self._bootstrap, topic, group, partitions, self.more)
         await create_topics(self._admin, settings)
         return settings
 
