@@ -22,6 +22,7 @@ MAX_ELEMENT = 4096
 
 _OPENING = re.compile(r"<(?:!--|(?:meta|link|script|style|template|textarea|title)(?=[\s/>]))", re.IGNORECASE)
 _NO_AI = frozenset({"noai", "noimageai"})
+_BETWEEN_WORDS = re.compile(r"[\s,;]+")
 
 
 class _Element(HTMLParser):
@@ -89,7 +90,7 @@ def read(content: bytes, reading: Reading, *, first_line: int = 0) -> Iterator[O
         name, words = given.get("name", "").strip().lower(), given.get("content", "")
         if name == "tdm-reservation":
             key, value = ("html-tdmrep", "mine"), reservation(words)
-        elif (name == "robots" or name in reading.agents) and _NO_AI & {w.strip().lower() for w in words.split(",")}:
+        elif (name == "robots" or name in reading.agents) and refuses(words):
             key, value = ("html-robots", "train"), "deny"
         else:
             continue
@@ -106,3 +107,8 @@ def read(content: bytes, reading: Reading, *, first_line: int = 0) -> Iterator[O
             )
         except OptOutError as error:
             yield Remark(line, error.reason)
+
+
+def refuses(words: str) -> bool:
+    """Tell whether directives for robots refuse use by AI. Blanks and semicolons between them are taken as commas."""
+    return any(word.lower() in _NO_AI for word in _BETWEEN_WORDS.split(words))

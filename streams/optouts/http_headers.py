@@ -23,8 +23,8 @@ MAX_BYTES = 1024 * 1024
 
 _REQUEST = re.compile(rb"[A-Z]{3,10} (\S+) HTTP/[0-9.]+\s*")
 _STATUS = re.compile(rb"HTTP/[0-9.]+ [0-9]{3}(?: .*)?")
-_NO_AI = frozenset({"noai", "noimageai"})
-_AGENT = re.compile(r"([A-Za-z0-9_.-]+):(.*)")
+_AGENT = re.compile(r"\s*([A-Za-z0-9_.*-]+)(?:/[^\s:,]*)?\s*:(.*)", re.DOTALL)
+_WITH_VALUE = re.compile(r"max-.*|unavailable[_-]after", re.IGNORECASE)
 
 Header = tuple[int, str, str]
 """Line, name in small letters, value."""
@@ -109,10 +109,17 @@ def statements(headers: Iterable[Header], reading: Reading) -> Iterator[OptOut |
 
 
 def refuses_ai(value: str, agents: Iterable[str]) -> bool:
-    """Tell whether the directives of an `X-Robots-Tag` or robots meta refuse use by AI: to everybody, or to one of the crawlers."""
-    rest = value
-    if named := _AGENT.fullmatch(value.strip()):
-        if named[1].lower() not in agents:
-            return False
-        rest = named[2]
-    return any(word.strip().lower() in _NO_AI for word in rest.split(","))
+    """Tell whether the directives of an `X-Robots-Tag` refuse use by AI: to everybody, or to one of the crawlers.
+
+    A crawler's name stands before a colon, at the beginning or after a comma, and holds up to the next one. A directive that has a value
+    (`max-snippet: -1`) looks the same and names nobody.
+    """
+    meant = True
+    for part in value.split(","):
+        words = part
+        if (named := _AGENT.fullmatch(part)) and not _WITH_VALUE.fullmatch(named[1]):
+            meant = named[1] == "*" or named[1].lower() in agents
+            words = named[2]
+        if meant and html_metas.refuses(words):
+            return True
+    return False
