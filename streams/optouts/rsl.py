@@ -24,11 +24,11 @@ MAX_BYTES = 2 * 1024 * 1024
 """Largest document."""
 
 _COVERS = {
-    "train": frozenset({"all", "ai-all", "ai-train", "train-ai"}),
+    "train": frozenset({"all", "ai-all", "ai-train", "train-ai", "train-genai"}),
     "input": frozenset({"all", "ai-all", "ai-input"}),
     "search": frozenset({"all", "search"}),
 }
-"""Category to the usage tokens that take it in; early guides wrote `train-ai`."""
+"""Category to the usage tokens that take it in; early guides wrote `train-ai` and `train-genai`."""
 
 _FREE = frozenset({"", "free"})
 
@@ -40,14 +40,17 @@ class _License:
         self.permits: set[str] = set()
         self.prohibits: set[str] = set()
         self.conditions = False
+        """Whether it is for those only who pay, are of a kind, or live somewhere."""
+        self.unclear = False
+        """Whether it holds something of no kind: no yes, and by itself no no."""
 
     def says(self, category: str) -> str:
         tokens = _COVERS[category]
         if self.prohibits & tokens:
             return "prohibited"
         if not self.permits:
-            return "unknown"
-        return "allow" if self.permits & tokens and not self.conditions else "deny"
+            return "deny" if self.conditions else "unknown"
+        return "allow" if self.permits & tokens and not (self.conditions or self.unclear) else "deny"
 
 
 class _Content(NamedTuple):
@@ -68,7 +71,7 @@ class _Content(NamedTuple):
                 found[category] = "deny"
             elif "allow" in said and not self.served:
                 found[category] = "allow"
-            elif said & {"allow", "deny"}:
+            elif self.served or said & {"allow", "deny"}:
                 found[category] = "deny"
             else:
                 found[category] = "unknown"
@@ -130,8 +133,10 @@ class _Document:
         license_ = self.contents[-1].licenses[-1]
         if self._kind == "usage":
             (license_.permits if tag == "permits" else license_.prohibits).update(tokens)
-        elif tokens:  # kinds of users, countries: for some only
+        elif tokens and self._kind:  # kinds of users, countries: for some only
             license_.conditions = True
+        elif tokens:
+            license_.unclear = True
         self._words = None
 
 

@@ -89,7 +89,15 @@ PROHIBIT = '<prohibits type="usage">{}</prohibits>'
         (PERMIT.format("ai-train") + '<permits type="user">education</permits>', "deny"),
         (PERMIT.format("ai-train") + '<prohibits type="geo">CN</prohibits>', "deny"),
         (PERMIT.format("ai-train") + '<permits type="geo"> </permits>', "allow"),
+        ('<payment type="crawl"><amount currency="USD">1</amount></payment>', "deny"),
+        ('<payment type="free"/>', None),
+        ('<permits type="geo">US</permits>', "deny"),
+        ('<permits type="user">non-commercial</permits>', "deny"),
+        ('<prohibits type="geo">CN</prohibits>', "deny"),
+        (PROHIBIT.format("train-genai"), "deny"),
+        (PERMIT.format("train-genai"), "allow"),
         ("<permits>ai-train</permits>", None),
+        (PERMIT.format("all") + "<prohibits>ai-train</prohibits>", "deny"),
         (PERMIT.format(""), None),
         ("", None),
         (PERMIT.format("cooking"), "deny"),
@@ -125,8 +133,10 @@ def test_licences_are_offers_and_a_prohibition_wins(licenses, train):
     assert ("url_prefix", "example.com/", "train", train) in said(read("rsl", text))
 
 
-def test_a_licence_server_is_a_condition():
-    text = rsl(content(PERMIT.format("all"), more='server="https://licences.example.com/"'))
+@pytest.mark.parametrize("license_", [PERMIT.format("all"), PROHIBIT.format("search"), ""])
+def test_a_licence_server_is_a_condition(license_):
+    text = rsl(content(license_, more='server="https://licences.example.com/"'))
+    assert {(category, value) for *_, category, value in said(read("rsl", text))} >= {("train", "deny")}
     assert {value for *_, value in said(read("rsl", text))} == {"deny"}
 
 
