@@ -103,7 +103,8 @@ def scan(content: bytes) -> Iterator[Line | Remark]:
 
 def license_urls(content: bytes) -> list[str]:
     """Return the addresses of RSL licences that a robots.txt links to. RSL 1.0, "License" directive."""
-    found = (line.partition(b":") for line in re.split(rb"\r\n|\n|\r", content[:MAX_BYTES]))
+    lines = re.split(rb"\r\n|\n|\r", content[:MAX_BYTES].removeprefix(b"\xef\xbb\xbf"))
+    found = (line.partition(b"#")[0].partition(b":") for line in lines)
     return [url.strip().decode("utf-8", "replace") for name, _, url in found if name.strip().lower() == b"license"]
 
 

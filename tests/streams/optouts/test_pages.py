@@ -102,6 +102,45 @@ def test_metas(html, found):
     assert said(read("html", html, PAGE._replace(agents=("*", "ourbot")))) == found
 
 
+LICENSE = '<rsl xmlns="https://rslstandard.org/rsl">\n<content url="/l/"><license><{} type="usage">ai-train</{}></license></content></rsl>'
+RSL = LICENSE.format("prohibits", "prohibits")
+NO = ("url_prefix", "example.com/l/", "train", "deny")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ('<script type="application/rsl+xml">', "</script>", {NO}),
+        ('<SCRIPT async TYPE="Application/RSL+xml">', "</SCRIPT>", {NO}),
+        ('<script type="application/rsl+xml">\n<?xml version="1.0" encoding="iso-8859-1"?>', "</script>", {NO}),
+        ('<script>"<meta name=robots content=noai>"</script><script type="application/rsl+xml">', "</script>", {NO}),
+        ('<script type="text/plain" data-x="application/rsl+xml">', "</script>", set()),
+        ("<script>", "</script>", set()),
+        ('<!-- <script type="application/rsl+xml">', "</script> -->", set()),
+        ('<script type="application/rsl+xml">', "", set()),
+    ],
+)
+def test_a_licence_inside_a_page_is_read(before, after, found):
+    assert said(read("html", before + RSL + after, PAGE)) == found
+
+
+def test_a_licence_inside_a_page_has_the_lines_of_the_page():
+    text = '<html>\n<script type="application/rsl+xml">\n\n' + RSL + "</script>"
+    (record,) = read("html", text, PAGE)
+    assert (record.source, record.evidence.rpartition(" ")[2]) == ("rsl", "5")
+    assert told(read("html", text.replace("</rsl>", ""), PAGE)) == {(2, "syntax")}
+    message = read("http", "HTTP/1.1 200 OK\nContent-Type: text/html\n\n" + text, PAGE)
+    assert [record.evidence.rpartition(" ")[2] for record in message] == ["8"]
+
+
+def test_a_page_that_is_cut_gives_no_yes_of_a_licence_inside_it():
+    yes = '<script type="application/rsl+xml">' + LICENSE.format("permits", "permits") + "</script>"
+    assert ("url_prefix", "example.com/l/", "train", "allow") in said(read("html", yes, PAGE))
+    cut = said(read("html", yes + " " * MAX_BYTES, PAGE))
+    assert {value for *_, value in cut} == {"deny"}
+    assert "train" not in {category for _, _, category, _ in cut}
+
+
 @pytest.mark.parametrize(
     ("form", "text", "remarks"),
     [
