@@ -29,6 +29,9 @@ from hegui.streams.optouts.store import FileStore, Store, TopicStore, Written, d
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MAX_UNTIMED = 250_000
+"""Statements without a time of their own that are held (1.2 kB each with what is known) until the store is read to tell which are news."""
+
 
 @click.group()
 def command() -> None:
@@ -106,7 +109,7 @@ def import_(
 ) -> None:
     """Take statements in from files: robots.txt, tdmrep.json, RSL, HTTP messages, HTML, C2PA, ISCC declarations, CSV and JSON lists.
 
-    Importing a file again changes nothing. Exit code 1 when a row was refused; the others were taken all the same.
+    Importing a file again changes nothing. What has no time of its own is written only where it differs from the last word of its source. Exit code 1 when a row was refused; the others were taken all the same.
     """
     now_ms = _now_ms()
     forms = {file: form or format_of(file.name) for file in files}
@@ -116,17 +119,43 @@ def import_(
     names = tuple(agent.strip().lower() for agent in agents)
     given_ms = None if observed_at is None else _moment(observed_at)
 
-    def found(progress: Callable[[int], None]) -> Iterator[OptOut]:
+    def found(progress: Callable[[int], None]) -> Iterator[tuple[OptOut, bool]]:
         for file, its_form in forms.items():
             changed_ms = min(round(file.stat().st_mtime * 1000), now_ms)
             reading = Reading(changed_ms if given_ms is None else given_ms, url or site_of(file.name), names, file.name)
             with file.open("rb") as content:
-                yield from report.add(file.name, read(content, str(its_form), reading, progress))
+                for record in report.add(file.name, read(content, str(its_form), reading, progress)):
+                    yield record, record.observed_at_ms != reading.at_ms
 
     store = _store(config_file, store_file)
     with _progress(sum(file.stat().st_size for file in files)) as progress:
-        written = store.write(found(progress))
+        written = _import(store, found(progress))
     _tell(report, store, written)
+
+
+def _import(store: Store, found: Iterator[tuple[OptOut, bool]]) -> Written:
+    """Write statements: those with a time of their own as they come, of the others what is news."""
+    untimed: list[OptOut] = []
+
+    def timed() -> Iterator[OptOut]:
+        for record, has_time in found:
+            if has_time:
+                yield record
+                continue
+            untimed.append(record)
+            if len(untimed) >= MAX_UNTIMED:
+                return
+
+    new = known = 0
+    while True:
+        written = store.write(timed())
+        fresh = news(store, untimed) if untimed else []
+        more = store.write(fresh) if fresh else Written(0, 0)
+        new += written.new + more.new
+        known += written.known + more.known + len(untimed) - len(fresh)
+        if len(untimed) < MAX_UNTIMED:
+            return Written(new, known)
+        untimed.clear()
 
 
 @command.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hegui.streams.commands import optouts
 from tests.streams.optouts.texts import PERSON
 
 DATA = Path(__file__).parents[2] / "data" / "optouts"
@@ -117,6 +118,42 @@ def test_a_row_without_time_counts_from_the_files_own(hegui, tmp_path):
     assert "training: no" in hegui("optouts", "lookup", "example.com", *store, "--at", "2026-09-21T14:13:20Z").out
     hegui("optouts", "import", file, *store, "--observed-at", "2026-09-01T00:00:00Z")
     assert "training: no" in hegui("optouts", "lookup", "example.com", *store, "--at", "2026-09-21T14:13:19Z").out
+
+
+def at(file: Path, seconds: int, text: str) -> Path:
+    file.write_text(text)
+    os.utime(file, (seconds, seconds))
+    return file
+
+
+def test_a_list_downloaded_anew_is_no_news_but_for_what_changed(hegui, tmp_path):
+    store = ["--store", str(tmp_path / "s")]
+    file, rows = tmp_path / "list.csv", CSV + "domain,example.com,deny,\ndomain,example.org,deny,\n"
+    assert "s: 2, known before: 0" in hegui("optouts", "import", at(file, 1_790_000_000, rows), *store).out
+    for day in (1, 2):
+        later = at(file, 1_790_000_000 + day * 86_400, rows)
+        assert "s: 0, known before: 2" in hegui("optouts", "import", later, *store).out
+    changed = at(file, 1_790_400_000, rows.replace("org,deny", "org,unknown") + "domain,example.net,deny,\n")
+    assert "s: 2, known before: 1" in hegui("optouts", "import", changed, *store).out
+    assert "training: unknown" in hegui("optouts", "lookup", "example.org", *store).out
+    assert "since 2026-09-21" in hegui("optouts", "lookup", "example.com", *store).out
+
+
+def test_long_lists_without_times_are_compared_in_portions(hegui, tmp_path, monkeypatch):
+    monkeypatch.setattr(optouts, "MAX_UNTIMED", 2)
+    store = ["--store", str(tmp_path / "s")]
+    rows = CSV + "".join(f"domain,{name}.example,deny,{time}\n" for name, time in zip("abcdef", ["", "", "2026-11-01T00:00:00Z", "", "", ""], strict=True))  # fmt: skip
+    for seconds, told in ((1_790_000_000, "s: 6, known before: 0"), (1_790_000_001, "s: 0, known before: 6")):
+        assert told in hegui("optouts", "import", at(tmp_path / "list.csv", seconds, rows), *store).out
+
+
+def test_a_text_whose_exception_is_gone_is_written_anew(hegui, tmp_path):
+    store = ["--store", str(tmp_path / "s")]
+    head = "User-agent: *\nContent-Usage: train-ai=n\n"
+    file = at(tmp_path / "example.com.robots.txt", 1_790_000_000, head + "Content-Usage: /b/ train-ai=y\n")
+    hegui("optouts", "import", file, *store)
+    assert "s: 1, known before: 0" in hegui("optouts", "import", at(file, 1_790_000_001, head), *store).out
+    assert "s: 0, known before: 1" in hegui("optouts", "import", at(file, 1_790_000_002, head), *store).out
 
 
 def test_a_robots_txt_is_of_the_named_site_and_for_the_named_crawlers(hegui, tmp_path):
