@@ -216,8 +216,8 @@ def statements(store: Store) -> dict[bytes, OptOut]:
 def news(store: Store, records: Iterable[OptOut]) -> list[OptOut]:
     """Return the statements that change what a store holds as of their time: reading a text every day adds nothing to it.
 
-    In the formats that let a longer path override a shorter one, all that a source says of a site belongs together: when any of it changes, or an
-    exception to one of its refusals is gone, all is written anew. Otherwise the exception would hold for ever, since no later
+    In the formats that let a longer path override a shorter one, all that a source says of a site belongs together. When an exception to a refusal is
+    gone, the refusal is news, with the exceptions that are still there. Otherwise the one that is gone would hold for ever, since no later
     statement were about its path (`rules.preferences.covering` lets it give way to a later refusal).
 
     Args:
@@ -242,9 +242,10 @@ def news(store: Store, records: Iterable[OptOut]) -> list[OptOut]:
     for unit, readings in found.items():
         said = before.get(unit, [])
         for at_ms, now in sorted(readings.items()):
-            if _changes(_words(said, at_ms), _words(now, at_ms)):
-                new += now
-                said += now
+            keys = _changes(_words(said, at_ms), _words(now, at_ms))
+            fresh = [record for record in now if _said_by(record) in keys]
+            new += fresh
+            said += fresh
     return new
 
 
@@ -278,20 +279,29 @@ def _rank(record: OptOut) -> tuple[int, bool]:
     return (record.observed_at_ms, record.value == "deny")
 
 
-def _changes(before: dict[_Key, OptOut], now: dict[_Key, OptOut]) -> bool:
+def _changes(before: dict[_Key, OptOut], now: dict[_Key, OptOut]) -> set[_Key]:
+    """Return of what the words of now must be written, so that they hold after the words of before."""
     held = {
         key: record
         for key, record in before.items()
         if all(each.observed_at_ms <= record.observed_at_ms for each in _refusals_above(record, before))
     }
-    return any(
-        key not in held or (held[key].value, held[key].valid_to_ms) != (record.value, record.valid_to_ms)
+    changed = {
+        key
         for key, record in now.items()
-    ) or any(key not in now and _refusals_above(record, now) for key, record in held.items())
+        if key not in held or (held[key].value, held[key].valid_to_ms) != (record.value, record.valid_to_ms)
+    }
+    for key, record in held.items():
+        if key not in now and (above := _refusals_above(record, now)):
+            changed.add(_said_by(above[-1]))
+    exceptions = {
+        key for key, record in now.items() if any(_said_by(above) in changed for above in _refusals_above(record, now))
+    }
+    return changed | exceptions
 
 
 def _refusals_above(record: OptOut, words: dict[_Key, OptOut]) -> list[OptOut]:
-    """Return the refusals of its source to which a statement is an exception."""
+    """Return the refusals of its source to which a statement is an exception, the broadest first."""
     if record.value == "deny" or record.source not in LONGEST_MATCH or record.scheme not in ADDRESSES:
         return []
     try:
