@@ -96,6 +96,7 @@ def _now_ms() -> int:
 @click.option(
     "--url", help="Where the files were read: the site of a robots.txt or tdmrep.json, the page of headers or HTML."
 )
+@click.option("--source", help="Source of rows of lists that name none; without it the name of their file.")
 @click.option("--observed-at", help="When they were read (RFC 3339); without it when each file was last changed.")
 def import_(
     files: tuple[Path, ...],
@@ -105,6 +106,7 @@ def import_(
     refused: IO[bytes] | None,
     form: str | None,
     url: str | None,
+    source: str | None,
     observed_at: str | None,
 ) -> None:
     """Take statements in from files: robots.txt, tdmrep.json, RSL, HTTP messages, HTML, C2PA, ISCC declarations, CSV and JSON lists.
@@ -122,7 +124,8 @@ def import_(
     def found(progress: Callable[[int], None]) -> Iterator[tuple[OptOut, bool]]:
         for file, its_form in forms.items():
             changed_ms = min(round(file.stat().st_mtime * 1000), now_ms)
-            reading = Reading(changed_ms if given_ms is None else given_ms, url or site_of(file.name), names, file.name)
+            at_ms = changed_ms if given_ms is None else given_ms
+            reading = Reading(at_ms, url or site_of(file.name), names, file.name, source or file.name)
             with file.open("rb") as content:
                 for record in report.add(file.name, read(content, str(its_form), reading, progress)):
                     yield record, record.observed_at_ms != reading.at_ms
@@ -265,9 +268,9 @@ def lookup(subject: str, config_file: Path | None, store_file: Path | None, at: 
 @command.command()
 @_where
 def export(config_file: Path | None, store_file: Path | None) -> None:
-    """Print all statements as JSON lines, in the form of the topic. `hegui check --optouts` and `hegui optouts import` take them."""
+    """Print all statements as JSON lines, in the form of the topic, each with its source. `hegui check --optouts` and `hegui optouts import` take them."""
     for record in statements(_store(config_file, store_file)).values():
-        click.echo(msgspec.json.encode(record).decode())
+        click.echo(msgspec.json.encode({**msgspec.to_builtins(record), "source": record.source}).decode())
 
 
 @command.command()

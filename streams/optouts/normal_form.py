@@ -41,6 +41,8 @@ class Reading(NamedTuple):
     """Product tokens of the crawlers whose groups in robots.txt count, in small letters."""
     evidence: str = ""
     """Reference of the text, as its SHA-256."""
+    source: str = "registry"
+    """The source of rows of lists that name none."""
 
     def address(self) -> Address:
         """Return the address of the page.

@@ -156,6 +156,26 @@ def test_a_text_whose_exception_is_gone_is_written_anew(hegui, tmp_path):
     assert "s: 0, known before: 1" in hegui("optouts", "import", at(file, 1_790_000_002, head), *store).out
 
 
+def test_lists_that_name_no_source_are_one_each(hegui, tmp_path):
+    one, two = (
+        at(tmp_path / name, seconds, f"scheme,subject,value\ndomain,example.com,{value}\n")
+        for name, seconds, value in (("one.csv", 1_790_000_000, "deny"), ("two.csv", 1_790_000_001, "allow"))
+    )
+    hegui("optouts", "import", one, two, "--store", tmp_path / "s")
+    found = hegui("optouts", "lookup", "example.com", "--store", tmp_path / "s").out
+    assert found.startswith("training: no")
+    assert "two.csv, since" in found
+    hegui("optouts", "import", one, two, "--store", tmp_path / "t", "--source", "press")
+    assert hegui("optouts", "lookup", "example.com", "--store", tmp_path / "t").out.startswith("training: yes")
+
+
+def test_what_has_the_source_that_is_left_out_keeps_it_when_given_out(hegui, tmp_path):
+    (tmp_path / "s").write_text('{"scheme":"domain","subject":"example.com","value":"deny","observed_at_ms":1}\n')
+    (tmp_path / "again.jsonl").write_text(hegui("optouts", "export", "--store", tmp_path / "s").out)
+    hegui("optouts", "import", tmp_path / "again.jsonl", "--store", tmp_path / "t")
+    assert "registry, since" in hegui("optouts", "lookup", "example.com", "--store", tmp_path / "t").out
+
+
 def test_a_robots_txt_is_of_the_named_site_and_for_the_named_crawlers(hegui, tmp_path):
     file = tmp_path / "robots.txt"
     file.write_text("User-agent: OurBot\nDisallow: /ours/\n\nUser-agent: *\nDisallow: /all/\n")
@@ -191,7 +211,7 @@ def test_stats_count(hegui, taken):
     assert ["scheme", "domain", "2"] in lines
     assert ["value", "allow", "1"] in lines
     assert ["use", "train", "3"] in lines
-    assert ["source", "registry", "3"] in lines
+    assert ["source", "list.csv", "3"] in lines
 
 
 def test_what_is_given_out_can_be_taken_in_again(hegui, taken, tmp_path):
