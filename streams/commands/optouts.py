@@ -185,18 +185,18 @@ def fetch(
 
     Only what differs from the last word of a source is written. Exit code 1 when something could not be read or was refused.
     """
-    from hegui.streams.optouts.fetching import fetch_all
-    from hegui.streams.optouts.normal_form import web_address
+    from hegui.streams.optouts.fetching import fetch_all, page_url
 
+    pages: list[str] = []
     for number, url in enumerate(urls, 1):
         try:
-            web_address(url)
+            pages.append(page_url(url))
         except OptOutError:  # it may hold a password
             raise click.UsageError(f"URL {number} is no web address; write it as https://example.com/") from None
     now_ms = _now_ms()
     store = _store(config_file, store_file)
     reading = Reading(now_ms, agents=tuple(agent.strip().lower() for agent in agents))
-    fetched = fetch_all([url if "://" in url else f"https://{url}" for url in urls], reading, seconds)
+    fetched = fetch_all(pages, reading, seconds)
     report = Report(now_ms, _writer(refused))
     found = [record for each in fetched for record in report.add(each.name, each.found)]
     new = news(store, found)

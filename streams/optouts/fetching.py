@@ -7,6 +7,7 @@ decompressed, no more is read than a format allows.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from hashlib import sha256
 from importlib.metadata import version
@@ -45,6 +46,21 @@ class Answer(NamedTuple):
     def is_html(self) -> bool:
         """Whether it says that it is an HTML page."""
         return any(name == "content-type" and "html" in value.lower() for _, name, value in self.headers)
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def page_url(text: str) -> str:
+    """Return the URL of a page, https unless it says otherwise.
+
+    Raises:
+        OptOutError: it is no web address.
+    """
+    text = text.strip()
+    url = text if _SCHEME.match(text) else "https://" + text.removeprefix("//")
+    web_address(url)
+    return url
 
 
 Reader = Callable[[Answer], Iterable[OptOut | Remark]]

@@ -236,6 +236,7 @@ def test_what_is_given_out_can_be_taken_in_again(hegui, taken, tmp_path):
         (["import", "README.md", "--format", "csv", "--observed-at", "now"], "its time cannot be read"),
         (["fetch", "ftp://example.com/"], "is no web address; write it as https://example.com/"),
         (["fetch", "https://exa mple.com/"], "is no web address"),
+        (["fetch", "///example.com"], "is no web address"),
     ],
 )
 def test_mistakes_are_told_with_exit_code_2(hegui, words, sentence):
@@ -265,6 +266,12 @@ def test_a_site_that_cannot_be_read_ends_with_exit_code_1(hegui, tmp_path):
     ran = hegui("optouts", "fetch", "http://127.0.0.1:1/", "--store", tmp_path / "s", "--timeout", "5")
     assert ran.code == 1
     assert "not read  robots.txt of 127.0.0.1:1: no answer (ClientConnectorError)" in ran.err
+
+
+@pytest.mark.parametrize("url", ["//127.0.0.1:1", "127.0.0.1:1/?u=http://x/"])
+def test_a_site_may_be_named_without_scheme(hegui, tmp_path, url):
+    ran = hegui("optouts", "fetch", url, "--store", tmp_path / "s", "--timeout", "5")
+    assert (ran.code, ran.err.count("not read  ")) == (1, 3), ran.err
 
 
 def test_a_copy_of_a_file_is_the_same_statement(hegui, tmp_path):

@@ -8,8 +8,9 @@ import pytest
 from aiohttp import web
 
 from hegui.rules.facts import OptOut
+from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import rsl, tdmrep
-from hegui.streams.optouts.fetching import MAX_LICENSES, MAX_REDIRECTS, Fetched, Fetcher, fetch
+from hegui.streams.optouts.fetching import MAX_LICENSES, MAX_REDIRECTS, Fetched, Fetcher, fetch, page_url
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.robots import MAX_BYTES
 from tests.streams.optouts.texts import AT_MS, said, told
@@ -171,6 +172,29 @@ async def test_redirects_elsewhere_are_not_followed(server, location, problem):
     server.answers = {"/robots.txt": to(location)}
     assert (await read(server))["robots.txt"].problem == problem
     assert server.asked.count("/robots.txt") <= MAX_REDIRECTS + 1
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("example.com", "https://example.com"),
+        (" http://example.com/a ", "http://example.com/a"),
+        ("HTTPS://example.com/", "HTTPS://example.com/"),
+        ("//example.com/a", "https://example.com/a"),
+        ("example.com/?u=http://x/", "https://example.com/?u=http://x/"),
+        ("example.com:8080/a", "https://example.com:8080/a"),
+    ],
+)
+def test_a_page_may_be_named_without_scheme(given, url):
+    assert page_url(given) == url
+
+
+@pytest.mark.parametrize(
+    "given", ["", "//", "///example.com", "/a", "ftp://example.com/", "https://", "http://x y/", "://x"]
+)
+def test_what_names_no_page_is_refused(given):
+    with pytest.raises(OptOutError):
+        page_url(given)
 
 
 def test_encryption_is_never_left():
