@@ -164,6 +164,10 @@ def statement(
         raise OptOutError("value_unknown")
     if category not in CATEGORIES:
         raise OptOutError("category_unknown")
+    if valid_to_ms is not None and valid_to_ms <= at_ms:
+        raise OptOutError("never_valid")
+    if scheme == "domain" and value != "deny" and subject.strip().startswith("*."):
+        raise OptOutError("subdomains_only")
     return OptOut(
         cast("OptOutScheme", scheme),
         normal(scheme, subject),

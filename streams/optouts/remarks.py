@@ -7,6 +7,7 @@ from typing import NamedTuple
 REASONS: dict[str, str] = {
     "category_unknown": "the category is none of train, search, input, mine",
     "control_characters": "there are control characters in it; remove them",
+    "never_valid": "it ends before it begins",
     "no_address": "it does not say of which site or page it speaks; name it with --url",
     "no_header": "the first line does not name the columns scheme, subject and value",
     "no_subject": "it has no subject",
@@ -16,6 +17,7 @@ REASONS: dict[str, str] = {
     "pattern": "a wildcard inside a path is no prefix; nothing was taken from the line",
     "public_suffix": "a public suffix belongs to many; name the domain below it",
     "scheme_unknown": "the scheme is none of user, domain, url_prefix, url, content, work, holder",
+    "subdomains_only": "what is below a domain cannot be named without the domain, and a yes is not widened to it; name each",
     "subject_invalid": "the subject has not the form of its scheme, or a check digit is wrong",
     "syntax": "it cannot be read as its format",
     "time_invalid": "its time cannot be read; write it as 2026-11-20T10:00:00+08:00",

@@ -37,8 +37,8 @@ def row_statement(row: Mapping[str, object], reading: Reading, line: int) -> Opt
     if not subject:
         raise OptOutError("no_subject")
     at_ms, to_ms = _time(row, "observed_at"), _time(row, "valid_to")
-    if scheme == "url_prefix" and value == "deny":
-        subject = subject.rstrip("/")  # a no about `/a/` is taken for the page `/a` too
+    if scheme == "url_prefix" and value == "deny" and "?" not in subject:
+        subject = subject.partition("#")[0].rstrip("/")  # a no about `/a/` is taken for the page `/a` too
     return statement(
         scheme,
         subject,

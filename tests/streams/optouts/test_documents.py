@@ -283,6 +283,8 @@ CODE = "KACYPXW445FTYNJ3"
         ({"iscc": CODE, "tdm-reservation": 2}, set(), {(1, "value_unknown")}),
         ({"iscc": CODE}, set(), {(1, "value_unknown")}),
         ({"iscc": CODE, "content-usage": "?"}, set(), {(1, "syntax")}),
+        ({"iscc": CODE, "content-usage": "?", "tdm-reservation": 1}, {("mine", "deny")}, {(1, "syntax")}),
+        ({"iscc": CODE, "content-usage": ["train-ai=n"], "tdm-reservation": 1}, {("mine", "deny")}, {(1, "syntax")}),
         ({"iscc": "", "tdm-reservation": 1}, set(), {(1, "no_subject")}),
         ({"iscc": 7, "tdm-reservation": 1}, set(), {(1, "no_subject")}),
         ({"iscc": "not a code", "tdm-reservation": 1}, set(), {(1, "subject_invalid")}),
@@ -298,3 +300,12 @@ def test_iscc_declarations(found, statements, remarks):
 def test_a_declaration_counts_from_its_own_time():
     (record,) = read("jsonl", json.dumps({"iscc": CODE, "tdm-reservation": 1, "timestamp": "2026-11-01T08:00:00Z"}))
     assert (record.observed_at_ms, record.source) == (1_793_520_000_000, "iscc-tdm")
+
+
+@pytest.mark.parametrize("end", ["validUntil", "expirationDate"])
+def test_a_credential_holds_up_to_its_end(end):
+    credential = {"validFrom": "2026-11-01T08:00:00Z", end: "2026-11-02T08:00:00Z", "credentialSubject": {"iscc": CODE, "content-usage": "train-ai=y"}}  # fmt: skip
+    (record,) = read("json", json.dumps(credential))
+    assert record.interval() == (1_793_520_000_000, 1_793_606_400_000)
+    del credential["validFrom"]  # it has ended when it is read
+    assert told(read("json", json.dumps(credential))) == {(1, "never_valid")}
