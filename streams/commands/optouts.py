@@ -20,6 +20,7 @@ from hegui.streams.cli import EXIT_FAILED
 from hegui.streams.commands.options import config_option, settings_from
 from hegui.streams.commands.optout_codes import iscc
 from hegui.streams.errors import OptOutError
+from hegui.streams.optouts.ai_agents import TRAINING
 from hegui.streams.optouts.explanation import Covering, explain
 from hegui.streams.optouts.formats import FORMATS, format_of, read, site_of
 from hegui.streams.optouts.normal_form import Reading, epoch_ms
@@ -63,10 +64,15 @@ def _how(function: F) -> F:
         show_default="the group for every crawler",
         help="Product token of a crawler of yours, as robots.txt names it; may be given several times.",
     )
+    known = click.option(
+        "--ai-agents",
+        is_flag=True,
+        help="Take what is said to known crawlers that collect for training (GPTBot, CCBot, ...) as said to yours, too.",
+    )
     refused = click.option(
         "--refused", type=click.File("wb"), help="Write every refused row to this file, as JSON lines."
     )
-    return agent(refused(function))
+    return agent(known(refused(function)))
 
 
 def _store(config_file: Path | None, store_file: Path | None) -> Store:
@@ -75,6 +81,10 @@ def _store(config_file: Path | None, store_file: Path | None) -> Store:
     if config_file is not None or os.environ.get("HEGUI_KAFKA__BOOTSTRAP_SERVERS"):
         return TopicStore(settings_from(config_file))
     return FileStore(default_file())
+
+
+def _crawlers(agents: tuple[str, ...], ai_agents: bool) -> tuple[str, ...]:
+    return (*(agent.strip().lower() for agent in agents), *(sorted(TRAINING) if ai_agents else ()))
 
 
 def _moment(text: str) -> int:
@@ -103,6 +113,7 @@ def import_(
     config_file: Path | None,
     store_file: Path | None,
     agents: tuple[str, ...],
+    ai_agents: bool,
     refused: IO[bytes] | None,
     form: str | None,
     url: str | None,
@@ -118,7 +129,7 @@ def import_(
     if strange := next((file for file, found in forms.items() if found is None), None):
         raise click.UsageError(f"{strange.name} tells no format by its name; give one with --format")
     report = Report(now_ms, _writer(refused))
-    names = tuple(agent.strip().lower() for agent in agents)
+    names = _crawlers(agents, ai_agents)
     given_ms = None if observed_at is None else _moment(observed_at)
 
     def found(progress: Callable[[int], None]) -> Iterator[tuple[OptOut, bool]]:
@@ -178,6 +189,7 @@ def fetch(
     config_file: Path | None,
     store_file: Path | None,
     agents: tuple[str, ...],
+    ai_agents: bool,
     refused: IO[bytes] | None,
     seconds: float,
 ) -> None:
@@ -195,7 +207,7 @@ def fetch(
             raise click.UsageError(f"URL {number} is no web address; write it as https://example.com/") from None
     now_ms = _now_ms()
     store = _store(config_file, store_file)
-    reading = Reading(now_ms, agents=tuple(agent.strip().lower() for agent in agents))
+    reading = Reading(now_ms, agents=_crawlers(agents, ai_agents))
     fetched = fetch_all(pages, reading, seconds)
     report = Report(now_ms, _writer(refused))
     found = [record for each in fetched for record in report.add(each.name, each.found)]

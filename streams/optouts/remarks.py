@@ -33,6 +33,7 @@ REASONS: dict[str, str] = {
 NOTES: dict[str, str] = {
     "license": "links to an RSL licence, which `hegui optouts fetch` reads",
     "narrowed": "a path that ends inside a name covers whole names only",
+    "named_agents": "refuses crawlers of AI by their names, which is no statement for everyone; --ai-agents takes it as one",
     "never_reached": "an earlier location covers it, so it says nothing",
     "signature": "is signed; the signature was not checked",
     "time_ahead": "its time lies ahead; it counts from then on",
@@ -47,6 +48,8 @@ class Remark(NamedTuple):
     """Number of the line or entry, from 1; 0: the whole file."""
     reason: str
     """Key of `REASONS` or `NOTES`."""
+    name: str = ""
+    """Of which crawler, where that matters; never anything else."""
 
     @property
     def refused(self) -> bool:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
+from hegui.streams.optouts import ai_agents
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.paths import PathRule, path_rule, statements_of
 from hegui.streams.optouts.remarks import Remark
@@ -61,9 +62,10 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
     access: list[list[PathRule]] = []
     usage: list[list[PathRule]] = []
     signals: list[list[PathRule]] = []
-    for agent in reading.agents:
+    every = dict.fromkeys(tuple(lines_for(lines, agent)) for agent in reading.agents)  # most have one group
+    for rules in every:
         of_agent: dict[str, list[PathRule]] = {"access": [], "content-usage": [], "content-signal": []}
-        for line, loose in lines_for(lines, agent):
+        for line, loose in rules:
             try:
                 _take(line, loose, of_agent, told)
             except OptOutError as error:
@@ -76,6 +78,30 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
     yield from statements_of(usage, address, reading, "content-usage", only_no=unread_too)
     yield from statements_of(signals, address, reading, "content-signal", only_no=unread_too)
     yield from sorted(told)
+    if reading.agents == ("*",):
+        yield from _named(lines)
+
+
+def _named(lines: Sequence[Line]) -> Iterator[Remark]:
+    """Yield a note for each crawler that collects for training and is refused something by its name that not everybody is."""
+    everybody = {(line.field, line.value) for line, _ in lines_for(lines, "*")}
+    names: dict[str, int] = {}
+    for line in lines:
+        if line.field == "user-agent" and _product(line.value) in ai_agents.TRAINING:
+            names.setdefault(_product(line.value), line.number)
+    for name, number in names.items():
+        if any(_refuses(line) and (line.field, line.value) not in everybody for line, _ in lines_for(lines, name)):
+            yield Remark(number, "named_agents", name)
+
+
+def _refuses(line: Line) -> bool:
+    if line.field in _ACCESS:
+        return line.field == "disallow" and line.value != ""
+    split = _WITH_PATH.fullmatch(line.value)
+    try:
+        return _PREFERENCES[line.field](split[2] if split else line.value).get("train") == "deny"
+    except OptOutError:
+        return False
 
 
 def scan(content: bytes) -> Iterator[Line | Remark]:

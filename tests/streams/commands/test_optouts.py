@@ -186,6 +186,20 @@ def test_a_robots_txt_is_of_the_named_site_and_for_the_named_crawlers(hegui, tmp
     assert "training: unknown" in hegui("optouts", "lookup", "example.com/all/1", *store).out
 
 
+def test_what_is_said_to_crawlers_of_ai_by_name_is_told_and_taken_when_asked_for(hegui, tmp_path):
+    file = tmp_path / "example.com.robots.txt"
+    file.write_text("User-agent: GPTBot\nUser-agent: CCBot\nDisallow: /\n\nUser-agent: *\nAllow: /\n")
+    store = ["--store", str(tmp_path / "s")]
+    ran = hegui("optouts", "import", file, *store)
+    assert (ran.code, "rows refused: 0" in ran.out) == (0, True)
+    assert "note: 2 rows, named_agents: refuses crawlers of AI by their names" in ran.err
+    assert "(ccbot, gptbot)" in ran.err
+    assert "training: unknown" in hegui("optouts", "lookup", "example.com/a", *store).out
+    ran = hegui("optouts", "import", file, *store, "--ai-agents")
+    assert "named_agents" not in ran.err
+    assert "training: no" in hegui("optouts", "lookup", "example.com/a", *store).out
+
+
 def test_lookup_as_json_holds_every_statement(hegui, taken):
     store = taken(CSV + f"domain,example.com,deny,2026-11-01T00:00:00Z\nuser,{PERSON},deny,2026-11-01T00:00:00Z\n")
     found = json.loads(hegui("optouts", "lookup", "https://www.example.com/", *store, "--format", "json").out)
