@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -98,7 +99,11 @@ def _end_of_tag(text: str, at: int) -> int:
 
 
 def text_of(content: bytes) -> str:
-    """Return a page as text, as far as it is read."""
+    """Return a page as text, as far as it is read: UTF-16 where its first bytes tell so, else UTF-8."""
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return content[:MAX_BYTES].decode("utf-16", "replace")
+    if b"\0" in content[:2]:
+        return content[:MAX_BYTES].decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", "replace")
     return content[:MAX_BYTES].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
 
 

@@ -8,8 +8,10 @@ REASONS: dict[str, str] = {
     "category_unknown": "the category is none of train, search, input, mine",
     "control_characters": "there are control characters in it; remove them",
     "never_valid": "it ends before it begins",
+    "no_active_manifest": "it does not tell which of its manifests is the active one; noes were taken of all of them, no yes",
     "no_address": "it does not say of which site or page it speaks; name it with --url",
     "no_header": "the first line does not name the columns scheme, subject and value",
+    "no_response": "there is a request in it and no response, no line like HTTP/1.1 200 OK",
     "no_subject": "it has no subject",
     "not_utf8": "it is not UTF-8",
     "other_site": "it speaks of another site than the one it was read from",
@@ -35,6 +37,7 @@ NOTES: dict[str, str] = {
     "narrowed": "a path that ends inside a name covers whole names only",
     "named_agents": "refuses crawlers of AI by their names, which is no statement for everyone; --ai-agents takes it as one",
     "never_reached": "an earlier location covers it, so it says nothing",
+    "responses": "it holds several responses; what each of them says was taken for the page",
     "signature": "is signed; the signature was not checked",
     "time_ahead": "its time lies ahead; it counts from then on",
 }

@@ -7,6 +7,7 @@ groups; asked for every path of a file of 500 KiB it takes 42 s, this one 1.5 s.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
         content = content[: max(content.rfind(b"\n"), content.rfind(b"\r")) + 1]
         yield Remark(0, "too_large")
     lines: list[Line] = []
-    told: set[Remark] = set()
+    told: set[Remark] = {Remark(0, "not_utf8")} if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else set()
     for found in scan(content):
         if isinstance(found, Line):
             lines.append(found)
@@ -176,7 +177,7 @@ def _take(line: Line, loose: bool, of_agent: dict[str, list[PathRule]], told: se
             of_agent["access"].append(path_rule(line.value, _ACCESS[line.field], line.number))
         return
     path, text = "/", line.value
-    if line.field == "content-usage" and (split := _WITH_PATH.fullmatch(text)):
+    if split := _WITH_PATH.fullmatch(text):
         path, text = split[1], split[2]
     values: Preferences = _PREFERENCES[line.field](text)
     if loose:

@@ -245,8 +245,21 @@ def test_the_active_manifest_of_a_store_counts():
     known = {"url": "https://example.com/a.jpg", "work": "iscc:KACYPXW445FTYNEV"}
     found = read("json", json.dumps({**known, "active_manifest": "new", "manifests": stored}))
     assert said(found) == {("url", "example.com/a.jpg", "train", "deny"), ("work", known["work"], "train", "deny")}
-    assert said(read("json", json.dumps({**known, "active_manifest": "none", "manifests": stored}))) == set()
-    assert len(said(read("json", json.dumps({**known, "manifests": stored})))) == 2
+    assert said(read("json", json.dumps({**known, "manifests": {"old": stored["old"]}}))) == {
+        ("url", "example.com/a.jpg", "train", "allow"),
+        ("work", known["work"], "train", "allow"),
+    }
+
+
+@pytest.mark.parametrize("active", [{}, {"active_manifest": "none"}, {"active_manifest": 7}])
+def test_of_manifests_without_an_active_one_only_a_no_is_taken(active):
+    stored = {
+        "old": manifest(C2PA, ai_generative_training="allowed"),
+        "new": manifest(CAWG, ai_generative_training="notAllowed"),
+    }
+    found = read("json", json.dumps({"content_sha256": DIGEST, **active, "manifests": stored}))
+    assert said(found) == {("content", DIGEST, "train", "deny")}
+    assert told(found) == {(1, "no_active_manifest"), (1, "signature")}
 
 
 @pytest.mark.parametrize(
@@ -255,9 +268,13 @@ def test_the_active_manifest_of_a_store_counts():
         ({"manifest": manifest(C2PA, ai_training="notAllowed")}, {(1, "no_address")}),
         ({"content_sha256": "x", "manifest": manifest(C2PA, ai_training="notAllowed")}, {(1, "signature"), (1, "subject_invalid")}),
         ({"content_sha256": DIGEST, "manifest": manifest(C2PA, ai_training="perhaps")}, {(1, "value_unknown")}),
-        ({"content_sha256": DIGEST, "assertions": [7, {"label": C2PA}, {"label": C2PA, "data": {"entries": {"c2pa.ai_training": 7}}}]}, {(1, "value_unknown")}),
-        ({"content_sha256": DIGEST, "manifests": 7}, set()),
-        ({"content_sha256": DIGEST, "manifest": 7}, set()),
+        ({"content_sha256": DIGEST, "assertions": [7, {"label": C2PA}, {"label": C2PA, "data": {"entries": {"c2pa.ai_training": 7}}}]}, {(1, "syntax"), (1, "value_unknown")}),
+        ({"content_sha256": DIGEST, "assertions": [7]}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "assertions": [{"label": C2PA, "data": "{}"}]}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "assertions": [{"label": CAWG + ".v2", "data": {"entries": {}}}]}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "manifests": 7}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "manifest": 7}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "manifests": {"a": {"assertion_store": {}}}}, {(1, "syntax")}),
     ],
 )  # fmt: skip
 def test_c2pa_that_says_nothing(found, remarks):

@@ -102,6 +102,49 @@ def test_metas(html, found):
     assert said(read("html", html, PAGE._replace(agents=("*", "ourbot")))) == found
 
 
+ONE, TWO, TAG = "HTTP/1.1 301 Moved\nLocation: {}\n\n", "HTTP/2 200 \n{}\n\n", "X-Robots-Tag: noai"
+GET = "GET https://example.com/p HTTP/1.1\n\n"
+NOAI = {of_page("train", "deny")}
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "remarks"),
+    [
+        (ONE.format("/q") + TWO.format(TAG), NOAI, {(0, "responses")}),
+        (ONE.format("https://www.example.com/q") + TWO.format(TAG), NOAI, {(0, "responses")}),
+        (ONE.format(f"/q\n{TAG}") + TWO.format("a: b"), NOAI, {(0, "responses")}),
+        (ONE.format("/q\ntdm-reservation: 1") + TWO.format("tdm-reservation: 0"), {of_page("mine", "deny")}, {(0, "responses")}),
+        (ONE.format("/q\nContent-Type: text/html") + TWO.format("a: b") + "<meta name=robots content=noai>", set(), {(0, "responses")}),
+        (ONE.format("https://other.example/q") + TWO.format(TAG), set(), {(4, "other_site")}),
+        (ONE.format("https://other example/q") + TWO.format(TAG), set(), {(4, "other_site")}),
+        (ONE.format("https://other.example/q").strip() + f"\n{TAG}", NOAI, set()),
+        (GET + "HTTP/1.1 100 Continue\nX-Robots-Tag: none\n\n" + TWO.format(TAG), NOAI, set()),
+        ("HTTP/1.1 103 Early Hints\ntdm-reservation: 0\n\n" + TWO.format(TAG), NOAI, set()),
+        (GET.strip() + f"\n{TAG}\n\n", set(), {(0, "no_response")}),
+        (TWO.format(TAG).replace("\n", "\r"), NOAI, set()),
+        ("\n\n" + TAG, NOAI, set()),
+        (TWO.format("Content-Type: text/html") + "\n\n<meta name=robots content=noai>", NOAI, set()),
+    ],
+)  # fmt: skip
+def test_messages_of_several_responses_or_none(text, found, remarks):
+    read_ = read("http", text, PAGE)
+    assert (said(read_), told(read_)) == (found, remarks)
+
+
+def test_a_redirect_of_a_page_without_address_gives_nothing():
+    text = ONE.format("https://other.example/q") + TWO.format(TAG)
+    assert told(read("http", text, Reading(AT_MS))) == {(0, "no_address"), (0, "responses")}
+
+
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_page_in_utf_16_is_read(code):
+    html = '<html>\n<meta name="robots" content="noai">'.encode(code)
+    assert said(read("html", html, PAGE)) == NOAI
+    message = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + html
+    (record,) = read("http", message, PAGE)
+    assert record.evidence.endswith("line 5")
+
+
 LICENSE = '<rsl xmlns="https://rslstandard.org/rsl">\n<content url="/l/"><license><{} type="usage">ai-train</{}></license></content></rsl>'
 RSL = LICENSE.format("prohibits", "prohibits")
 NO = ("url_prefix", "example.com/l/", "train", "deny")

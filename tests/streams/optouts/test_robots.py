@@ -97,6 +97,10 @@ def test_the_groups_of_the_given_crawlers_count(agents, found):
         (["Content-Signal: ai-train=yes, ai-train=maybe"], set()),
         (["Content-Signal: ai-train"], set()),
         (["Content-Signal: use=yes"], set()),
+        (["Content-Signal: ai-train: no"], set()),
+        (["Content-Signal: ai-train: no, search=yes"], {("/", "search", "allow")}),
+        (["Content-Signal: /a ai-train=no"], {("/a", "train", "deny")}),
+        (["Content-Signal: ai-train=no", "Content-Signal: /a/ ai-train=yes"], {("/", "train", "deny"), ("/a/", "train", "allow")}),
     ],
 )  # fmt: skip
 def test_preferences_are_read_with_their_paths(lines, found):
@@ -167,6 +171,11 @@ def test_a_no_before_any_group_counts_for_all_and_a_yes_does_not():
         (b"User-agent: *\nDisallow: /a\0b", {(2, "control_characters")}),
         (b"User-agent: *\nContent-Usage: ???", {(2, "syntax")}),
         (b"User-agent: *\nContent-Usage: train-ai=?1", {(2, "value_unknown")}),
+        (b"User-agent: *\nContent-Signal: ai-train: no", {(2, "syntax")}),
+        (b"User-agent: *\nContent-Signal: ai-train: no, search=yes", {(2, "value_unknown")}),
+        (b"User-agent: *\nContent-Signal:", set()),
+        ("\ufeffUser-agent: *\nDisallow: /".encode("utf-16-le"), {(0, "not_utf8")}),
+        ("\ufeffUser-agent: *\nDisallow: /".encode("utf-16-be"), {(0, "not_utf8")}),
         (b"User-agent: *\nDisallow: /a", {(2, "narrowed")}),
         (b"License: https://example.com/license.xml", {(1, "license")}),
         (b"<html>not a robots.txt</html>", set()),
