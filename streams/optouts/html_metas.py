@@ -67,7 +67,7 @@ def elements(text: str) -> Iterator[Element]:
         at = found.end()
         name = found[0][1:].lower()
         if name == "!--":
-            at = text.find("-->", at)
+            at = text.find("-->", at - 2)  # `<!-->` is a whole comment
             if at < 0:
                 return
             continue

@@ -95,6 +95,8 @@ def test_the_html_of_a_message_is_read_too():
         ('<script><meta name="robots" content="noai">', set()),
         ("<metal name=robots content=noai>", set()),
         ('<!-- <meta name="robots" content="noai">', set()),
+        ('<!--><meta name="robots" content="noai">', {of_page("train", "deny")}),
+        ('<!---><meta name="robots" content="noai">', {of_page("train", "deny")}),
         ("", set()),
     ],
 )
