@@ -114,15 +114,7 @@ def _part(record: OptOut, of_key: list[OptOut], at_ms: int, preference: Preferen
             and (each.source, each.category) == (record.source, record.category)
             for each in of_key
         )
-        if replaced:
-            return "replaced by another word of its source"
-        refused_since = any(
-            (each.source, each.category, each.value) == (record.source, record.category, "deny")
-            and each.observed_at_ms > record.observed_at_ms
-            and len(each.subject) <= len(record.subject)
-            for each in counted
-        )
-        return "its source has refused more than it since" if refused_since else "its source says more of a longer path"
+        return "replaced by another word of its source" if replaced else "its source says more of a longer path"
     if record.category not in NO_TO_TRAINING or (record.value == "allow" and record.category != "train"):
         return "speaks of another use"
     if record.value == "unknown":

@@ -4,9 +4,8 @@ import pytest
 
 from hegui.rules.cases import BASE_POLICY
 from hegui.rules.facts import Facts, OptOut, Snapshot, loaded
-from hegui.rules.preferences import Preference
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts.explanation import _part, explain, keys_of
+from hegui.streams.optouts.explanation import explain, keys_of
 from hegui.streams.optouts.store import FileStore
 from tests.streams.optouts.texts import AT_MS, DIGEST, PERSON
 
@@ -91,14 +90,3 @@ def test_the_explanation_comes_to_what_the_rules_see(tmp_path, url, at_ms):
     store.write(RECORDS)
     facts = Facts(Snapshot(BASE_POLICY, loaded(RECORDS)), at_ms, "default", None)
     assert explain(store, url, at_ms).preference == facts.preference_for_url(url)
-
-
-def test_an_exception_that_is_older_than_the_refusal_around_it_is_told():
-    old = said("url_prefix", "example.com/a", "allow", AT_MS - 5, source="robots")
-    since = said("url_prefix", "example.com/", "deny", AT_MS - 1, source="robots")
-    longer = said("url_prefix", "example.com/a/b", "deny", AT_MS - 1, source="robots")
-    for counted, part in (
-        (since, "its source has refused more than it since"),
-        (longer, "its source says more of a longer path"),
-    ):
-        assert _part(old, [old], AT_MS, Preference("deny", counted), [counted]) == part
