@@ -20,6 +20,7 @@ from hegui.streams.cli import EXIT_FAILED
 from hegui.streams.commands.options import config_option, settings_from
 from hegui.streams.commands.optout_codes import iscc
 from hegui.streams.errors import OptOutError
+from hegui.streams.optouts.ai_agents import TRAINING
 from hegui.streams.optouts.explanation import Covering, explain
 from hegui.streams.optouts.formats import FORMATS, format_of, read, site_of
 from hegui.streams.optouts.normal_form import Reading, epoch_ms
@@ -28,6 +29,9 @@ from hegui.streams.optouts.report import Report, Row
 from hegui.streams.optouts.store import FileStore, Store, TopicStore, Written, default_file, news, statements
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+MAX_UNTIMED = 250_000
+"""Statements without a time of their own that are held (1.2 kB each with what is known) until the store is read to tell which are news."""
 
 
 @click.group()
@@ -60,10 +64,15 @@ def _how(function: F) -> F:
         show_default="the group for every crawler",
         help="Product token of a crawler of yours, as robots.txt names it; may be given several times.",
     )
+    known = click.option(
+        "--ai-agents",
+        is_flag=True,
+        help="Take what is said to known crawlers that collect for training (GPTBot, CCBot, ...) as said to yours, too.",
+    )
     refused = click.option(
         "--refused", type=click.File("wb"), help="Write every refused row to this file, as JSON lines."
     )
-    return agent(refused(function))
+    return agent(known(refused(function)))
 
 
 def _store(config_file: Path | None, store_file: Path | None) -> Store:
@@ -72,6 +81,10 @@ def _store(config_file: Path | None, store_file: Path | None) -> Store:
     if config_file is not None or os.environ.get("HEGUI_KAFKA__BOOTSTRAP_SERVERS"):
         return TopicStore(settings_from(config_file))
     return FileStore(default_file())
+
+
+def _crawlers(agents: tuple[str, ...], ai_agents: bool) -> tuple[str, ...]:
+    return (*(agent.strip().lower() for agent in agents), *(sorted(TRAINING) if ai_agents else ()))
 
 
 def _moment(text: str) -> int:
@@ -93,40 +106,70 @@ def _now_ms() -> int:
 @click.option(
     "--url", help="Where the files were read: the site of a robots.txt or tdmrep.json, the page of headers or HTML."
 )
+@click.option("--source", help="Source of rows of lists that name none; without it the name of their file.")
 @click.option("--observed-at", help="When they were read (RFC 3339); without it when each file was last changed.")
 def import_(
     files: tuple[Path, ...],
     config_file: Path | None,
     store_file: Path | None,
     agents: tuple[str, ...],
+    ai_agents: bool,
     refused: IO[bytes] | None,
     form: str | None,
     url: str | None,
+    source: str | None,
     observed_at: str | None,
 ) -> None:
     """Take statements in from files: robots.txt, tdmrep.json, RSL, HTTP messages, HTML, C2PA, ISCC declarations, CSV and JSON lists.
 
-    Importing a file again changes nothing. Exit code 1 when a row was refused; the others were taken all the same.
+    Importing a file again changes nothing. What has no time of its own is written only where it differs from the last word of its source. Exit code 1 when a row was refused; the others were taken all the same.
     """
     now_ms = _now_ms()
     forms = {file: form or format_of(file.name) for file in files}
     if strange := next((file for file, found in forms.items() if found is None), None):
         raise click.UsageError(f"{strange.name} tells no format by its name; give one with --format")
     report = Report(now_ms, _writer(refused))
-    names = tuple(agent.strip().lower() for agent in agents)
+    names = _crawlers(agents, ai_agents)
     given_ms = None if observed_at is None else _moment(observed_at)
 
-    def found(progress: Callable[[int], None]) -> Iterator[OptOut]:
+    def found(progress: Callable[[int], None]) -> Iterator[tuple[OptOut, bool]]:
         for file, its_form in forms.items():
             changed_ms = min(round(file.stat().st_mtime * 1000), now_ms)
-            reading = Reading(changed_ms if given_ms is None else given_ms, url or site_of(file.name), names, file.name)
+            at_ms = changed_ms if given_ms is None else given_ms
+            reading = Reading(at_ms, url or site_of(file.name), names, file.name, source or file.name)
             with file.open("rb") as content:
-                yield from report.add(file.name, read(content, str(its_form), reading, progress))
+                for record in report.add(file.name, read(content, str(its_form), reading, progress)):
+                    yield record, record.observed_at_ms != reading.at_ms
 
     store = _store(config_file, store_file)
     with _progress(sum(file.stat().st_size for file in files)) as progress:
-        written = store.write(found(progress))
+        written = _import(store, found(progress))
     _tell(report, store, written)
+
+
+def _import(store: Store, found: Iterator[tuple[OptOut, bool]]) -> Written:
+    """Write statements: those with a time of their own as they come, of the others what is news."""
+    untimed: list[OptOut] = []
+
+    def timed() -> Iterator[OptOut]:
+        for record, has_time in found:
+            if has_time:
+                yield record
+                continue
+            untimed.append(record)
+            if len(untimed) >= MAX_UNTIMED:
+                return
+
+    new = known = 0
+    while True:
+        written = store.write(timed())
+        fresh = news(store, untimed) if untimed else []
+        more = store.write(fresh) if fresh else Written(0, 0)
+        new += written.new + more.new
+        known += written.known + more.known + len(untimed) - len(fresh)
+        if len(untimed) < MAX_UNTIMED:
+            return Written(new, known)
+        untimed.clear()
 
 
 @command.command()
@@ -146,6 +189,7 @@ def fetch(
     config_file: Path | None,
     store_file: Path | None,
     agents: tuple[str, ...],
+    ai_agents: bool,
     refused: IO[bytes] | None,
     seconds: float,
 ) -> None:
@@ -153,18 +197,18 @@ def fetch(
 
     Only what differs from the last word of a source is written. Exit code 1 when something could not be read or was refused.
     """
-    from hegui.streams.optouts.fetching import fetch_all
-    from hegui.streams.optouts.normal_form import web_address
+    from hegui.streams.optouts.fetching import fetch_all, page_url
 
+    pages: list[str] = []
     for number, url in enumerate(urls, 1):
         try:
-            web_address(url)
+            pages.append(page_url(url))
         except OptOutError:  # it may hold a password
             raise click.UsageError(f"URL {number} is no web address; write it as https://example.com/") from None
     now_ms = _now_ms()
     store = _store(config_file, store_file)
-    reading = Reading(now_ms, agents=tuple(agent.strip().lower() for agent in agents))
-    fetched = fetch_all([url if "://" in url else f"https://{url}" for url in urls], reading, seconds)
+    reading = Reading(now_ms, agents=_crawlers(agents, ai_agents))
+    fetched = fetch_all(pages, reading, seconds)
     report = Report(now_ms, _writer(refused))
     found = [record for each in fetched for record in report.add(each.name, each.found)]
     new = news(store, found)
@@ -236,9 +280,9 @@ def lookup(subject: str, config_file: Path | None, store_file: Path | None, at: 
 @command.command()
 @_where
 def export(config_file: Path | None, store_file: Path | None) -> None:
-    """Print all statements as JSON lines, in the form of the topic. `hegui check --optouts` and `hegui optouts import` take them."""
+    """Print all statements as JSON lines, in the form of the topic, each with its source. `hegui check --optouts` and `hegui optouts import` take them."""
     for record in statements(_store(config_file, store_file)).values():
-        click.echo(msgspec.json.encode(record).decode())
+        click.echo(msgspec.json.encode({**msgspec.to_builtins(record), "source": record.source}).decode())
 
 
 @command.command()

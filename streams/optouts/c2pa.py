@@ -42,7 +42,13 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
         yield Remark(line, "no_address")
         return
     said: dict[tuple[str, str], list[str]] = {}
-    for label, entries in _assertions(found):
+    manifests, certain = _manifests(found)
+    if not certain:
+        yield Remark(line, "no_active_manifest")
+    for label, entries in (each for manifest in manifests for each in _assertions(manifest)):
+        if entries is None:
+            yield Remark(line, "syntax")
+            continue
         for name, entry in entries.items():
             kind = name.rpartition(".")[2] if isinstance(name, str) else ""
             if kind not in _ENTRIES:
@@ -51,7 +57,7 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
             value = _USES.get(str(entry.get("use")), "unknown") if isinstance(entry, dict) else "unknown"
             if value == "unknown":
                 yield Remark(line, "value_unknown")
-            elif value == "deny" or yes_counts:
+            elif value == "deny" or (yes_counts and certain):
                 said.setdefault((label.partition(".")[0] + "-training-mining", category), []).append(value)
     if said:
         yield Remark(line, "signature")
@@ -71,19 +77,31 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
                 yield Remark(line, error.reason)
 
 
-def _assertions(found: dict[str, Any]) -> Iterator[tuple[str, dict[Any, Any]]]:
-    """Yield label and entries of every assertion about training, of the active manifest where several are stored."""
-    manifest: Any = found.get("manifest", found)
+def _manifests(found: dict[str, Any]) -> tuple[list[Any], bool]:
+    """Return the active manifest, or all of them and False where none can be told to be it."""
     manifests = found.get("manifests")
-    if isinstance(manifests, dict):
-        active = found.get("active_manifest")
-        manifest = manifests.get(active) if isinstance(active, str) else next(iter(manifests.values()), None)
+    if not isinstance(manifests, dict):
+        return [found.get("manifest", found) if manifests is None else manifests], True
+    active = found.get("active_manifest")
+    if isinstance(active, str) and active in manifests:
+        return [manifests[active]], True
+    return list(manifests.values()), active is None and len(manifests) == 1
+
+
+def _assertions(manifest: Any) -> Iterator[tuple[str, dict[Any, Any] | None]]:
+    """Yield label and entries of every assertion about training; None for what has not the form."""
     assertions = manifest.get("assertions") if isinstance(manifest, dict) else None
-    for assertion in assertions if isinstance(assertions, list) else ():
+    if not isinstance(assertions, list):
+        yield "", None
+        return
+    for assertion in assertions:
         if not isinstance(assertion, dict):
+            yield "", None
             continue
         label = str(assertion.get("label")).partition("__")[0]  # a second one of a kind is numbered
-        data = assertion.get("data")
-        entries = data.get("entries") if isinstance(data, dict) else None
-        if label in LABELS and isinstance(entries, dict):
-            yield label, entries
+        if label in LABELS:
+            data = assertion.get("data")
+            entries = data.get("entries") if isinstance(data, dict) else None
+            yield label, entries if isinstance(entries, dict) else None
+        elif "training-mining" in label:  # of another version
+            yield label, None

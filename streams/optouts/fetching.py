@@ -7,6 +7,7 @@ decompressed, no more is read than a format allows.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from hashlib import sha256
 from importlib.metadata import version
@@ -39,6 +40,27 @@ class Answer(NamedTuple):
     headers: list[tuple[int, str, str]]
     body: bytes
     """As far as it was read: at most one byte more than the limit."""
+    url: str
+    """Where it came from, after redirects."""
+
+    def is_html(self) -> bool:
+        """Whether it says that it is an HTML page."""
+        return any(name == "content-type" and "html" in value.lower() for _, name, value in self.headers)
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def page_url(text: str) -> str:
+    """Return the URL of a page, https unless it says otherwise.
+
+    Raises:
+        OptOutError: it is no web address.
+    """
+    text = text.strip()
+    url = text if _SCHEME.match(text) else "https://" + text.removeprefix("//")
+    web_address(url)
+    return url
 
 
 Reader = Callable[[Answer], Iterable[OptOut | Remark]]
@@ -80,7 +102,7 @@ class Fetcher:
                         (number, name.decode("latin-1").lower(), value.decode("latin-1"))
                         for number, (name, value) in enumerate(response.raw_headers, 1)
                     ]
-                    return Answer(response.status, headers, body)
+                    return Answer(response.status, headers, body, url)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 raise FetchError(f"no answer ({type(error).__name__})") from None
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
@@ -112,7 +134,7 @@ class Fetcher:
         licenses: list[str] = []
         answer, problem = await self._try(urljoin(root, "/robots.txt"), robots.MAX_BYTES)
         if answer is not None:
-            licenses += robots.license_urls(answer.body)
+            licenses += [urljoin(root, each) for each in robots.license_urls(answer.body)]
         yield _read("robots.txt", site, answer, problem, lambda a: robots.read(a.body, _evident(reading, a)))
         answer, problem = await self._try(urljoin(root, "/.well-known/tdmrep.json"), tdmrep.MAX_BYTES)
         yield _read("tdmrep.json", site, answer, problem, lambda a: tdmrep.read(a.body, _evident(reading, a)))
@@ -120,7 +142,10 @@ class Fetcher:
         if answer is not None:
             licenses += _linked(answer)
         yield _read("page", site, answer, problem, lambda a: _page(a, _evident(reading, a)))
-        for target in dict.fromkeys(urljoin(root, each) for each in licenses[:MAX_LICENSES]):
+        targets = list(dict.fromkeys(licenses))
+        if len(targets) > MAX_LICENSES:
+            yield Fetched(f"licence of {site}", [], f"of {len(targets)} only the first {MAX_LICENSES} were read")
+        for target in targets[:MAX_LICENSES]:
             try:
                 same = owner_of(web_address(target).host) == owner_of(web_address(url).host)
             except OptOutError:
@@ -129,6 +154,8 @@ class Fetcher:
                 yield Fetched(f"licence of {site}", [Remark(0, "other_site")])
                 continue
             answer, problem = await self._try(target, rsl.MAX_BYTES)
+            if answer is None and not problem:
+                problem = "it is not there, though the site links to it"
             yield _read("licence", site, answer, problem, lambda a: rsl.read(a.body, _evident(reading, a)))
 
     async def _try(self, url: str, limit: int) -> tuple[Answer | None, str]:
@@ -149,7 +176,7 @@ def _read(what: str, site: str, answer: Answer | None, problem: str, read: Reade
 
 def _page(answer: Answer, reading: Reading) -> Iterable[OptOut | Remark]:
     yield from http_headers.statements(answer.headers, reading)
-    if any(name == "content-type" and "html" in value.lower() for _, name, value in answer.headers):
+    if answer.is_html():
         yield from html_metas.read(answer.body, reading)
 
 
@@ -158,14 +185,17 @@ def _evident(reading: Reading, answer: Answer) -> Reading:
 
 
 def _linked(answer: Answer) -> list[str]:
-    """Return the targets of `Link` headers to RSL licences. RFC 8288."""
-    return [
+    """Return the addresses of RSL licences that a page links to, in `Link` headers (RFC 8288) or in its HTML."""
+    found = [
         part.partition("<")[2].partition(">")[0]
         for _, name, value in answer.headers
         if name == "link"
         for part in value.split(",")
-        if "application/rsl+xml" in part.lower() and "<" in part
+        if html_metas.RSL in part.lower() and "<" in part
     ]
+    if answer.is_html():
+        found += html_metas.license_urls(answer.body)
+    return [urljoin(answer.url, each) for each in found if each]
 
 
 async def _bounded(stream: aiohttp.StreamReader, limit: int) -> bytes:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from urllib.parse import urljoin
 
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import html_metas
-from hegui.streams.optouts.normal_form import Reading, statement
+from hegui.streams.optouts.normal_form import Reading, owner_of, statement, web_address
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
 from hegui.streams.optouts.structured_fields import agreed, usage_preferences
@@ -22,45 +23,80 @@ MAX_BYTES = 1024 * 1024
 """Largest message."""
 
 _REQUEST = re.compile(rb"[A-Z]{3,10} (\S+) HTTP/[0-9.]+\s*")
-_STATUS = re.compile(rb"HTTP/[0-9.]+ [0-9]{3}(?: .*)?")
-_NO_AI = frozenset({"noai", "noimageai"})
-_AGENT = re.compile(r"([A-Za-z0-9_.-]+):(.*)")
+_STATUS = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})(?: .*)?")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_AGENT = re.compile(r"\s*([A-Za-z0-9_.*-]+)(?:/[^\s:,]*)?\s*:(.*)", re.DOTALL)
+_WITH_VALUE = re.compile(r"max-.*|unavailable[_-]after", re.IGNORECASE)
 
 Header = tuple[int, str, str]
 """Line, name in small letters, value."""
 
 
 def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
-    """Yield the statements of an HTTP message."""
+    """Yield the statements of an HTTP message.
+
+    Of several responses, as of redirects that were followed within the site of one owner, every one speaks of the page; interim ones (1xx) do not.
+    """
     if len(content) > MAX_BYTES:
         yield Remark(0, "too_large")
         return
-    lines = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n")
-    at = 0
-    if request := _REQUEST.fullmatch(lines[0].strip()):
-        if request[1].lower().startswith((b"http://", b"https://")):
-            reading = reading._replace(url=request[1].decode("utf-8", "replace"))
-        while at < len(lines) and not _STATUS.fullmatch(lines[at].strip()):
-            at += 1
+    content = content.removeprefix(b"\xef\xbb\xbf")
     headers: list[Header] = []
-    for number, line in enumerate(lines[at:], at + 1):
-        if not line.strip():
-            if headers or at:
-                break
+    last: list[Header] = []
+    responses = before_body = 0
+    in_request = in_response = interim = ended = False
+    body = b""
+    for number, start, line in _lines(content):
+        bare = line.strip()
+        if number == 1 and (request := _REQUEST.fullmatch(bare)):
+            in_request = True
+            if request[1].lower().startswith((b"http://", b"https://")):
+                reading = reading._replace(url=request[1].decode("utf-8", "replace"))
+        elif status := _STATUS.fullmatch(bare):
+            if any(name == "location" and _elsewhere(value, reading) for _, name, value in last):
+                yield Remark(number, "other_site")
+                return
+            in_request, in_response, interim, ended, last = False, True, status[1].startswith(b"1"), False, []
+            responses += not interim
+        elif in_request:
             continue
-        if _STATUS.fullmatch(line.strip()):
-            continue
-        name, colon, value = line.partition(b":")
-        if not colon:
-            yield Remark(number, "syntax")
-            continue
-        headers.append((number, name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()))
-    else:
-        number = len(lines) + 1
+        elif not bare:
+            ended = in_response or bool(last)
+        elif ended:
+            body, before_body = content[start:], number - 1
+            break
+        else:
+            name, colon, value = line.partition(b":")
+            if not colon:
+                yield Remark(number, "syntax")
+            elif not interim:
+                last.append((number, name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()))
+                headers.append(last[-1])
+    if in_request:
+        yield Remark(0, "no_response")
+    if responses > 1:
+        yield Remark(0, "responses")
     yield from statements(headers, reading)
-    body = b"\n".join(lines[number:])
-    if body.strip() and any(name == "content-type" and "html" in value.lower() for _, name, value in headers):
-        yield from html_metas.read(body, reading, first_line=number)
+    if body and any(name == "content-type" and "html" in value.lower() for _, name, value in last):
+        yield from html_metas.read(body, reading, first_line=before_body)
+
+
+def _lines(content: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield number, place and text of each line; lines end as they like."""
+    number, start = 1, 0
+    for end in _LINE_END.finditer(content):
+        yield number, start, content[start : end.start()]
+        number, start = number + 1, end.end()
+    if start < len(content):
+        yield number, start, content[start:]
+
+
+def _elsewhere(location: str, reading: Reading) -> bool:
+    try:
+        here = reading.address()
+        return owner_of(web_address(urljoin(str(reading.url), location)).host) != owner_of(here.host)
+    except OptOutError:
+        return reading.url is not None
 
 
 def statements(headers: Iterable[Header], reading: Reading) -> Iterator[OptOut | Remark]:
@@ -109,10 +145,17 @@ def statements(headers: Iterable[Header], reading: Reading) -> Iterator[OptOut |
 
 
 def refuses_ai(value: str, agents: Iterable[str]) -> bool:
-    """Tell whether the directives of an `X-Robots-Tag` or robots meta refuse use by AI: to everybody, or to one of the crawlers."""
-    rest = value
-    if named := _AGENT.fullmatch(value.strip()):
-        if named[1].lower() not in agents:
-            return False
-        rest = named[2]
-    return any(word.strip().lower() in _NO_AI for word in rest.split(","))
+    """Tell whether the directives of an `X-Robots-Tag` refuse use by AI: to everybody, or to one of the crawlers.
+
+    A crawler's name stands before a colon, at the beginning or after a comma, and holds up to the next one. A directive that has a value
+    (`max-snippet: -1`) looks the same and names nobody.
+    """
+    meant = True
+    for part in value.split(","):
+        words = part
+        if (named := _AGENT.fullmatch(part)) and not _WITH_VALUE.fullmatch(named[1]):
+            meant = named[1] == "*" or named[1].lower() in agents
+            words = named[2]
+        if meant and html_metas.refuses(words):
+            return True
+    return False

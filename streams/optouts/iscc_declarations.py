@@ -1,11 +1,12 @@
 """Declarations bound to ISCC codes: `{"iscc": "ISCC:...", "tdm-reservation": 1}`, or with AIPREF's `content-usage` (TDM-AI, docs.tdmai.org).
 
-Signed ones are W3C Verifiable Credentials with the same at `credentialSubject`; the signature is not checked here.
+Signed ones are W3C Verifiable Credentials with the same at `credentialSubject`; the signature is not checked here, but they
+hold up to `validUntil` (or `expirationDate`) only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hegui.rules.fact_tables import OptOut
@@ -17,6 +18,7 @@ from hegui.streams.optouts.structured_fields import usage_preferences
 from hegui.streams.optouts.tdm_reservations import reservation
 
 _TIMES = ("validFrom", "issuanceDate", "issued", "timestamp")
+_ENDS = ("validUntil", "expirationDate")
 
 
 def is_declaration(found: dict[str, Any]) -> bool:
@@ -32,15 +34,19 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
     said = inner if isinstance(inner, dict) else found
     try:
         subject = _work(said.get("iscc"))
-        times = [outer[name] for outer in (said, found) for name in _TIMES if isinstance(outer.get(name), str)]
-        at_ms = epoch_ms(times[0]) if times else reading.at_ms
+        at_ms, to_ms = _time(_TIMES, said, found), _time(_ENDS, said, found)
         values: dict[str, str] = {}
         if "tdm-reservation" in said:
             values["mine"] = reservation(said["tdm-reservation"])
         usage = said.get("content-usage")
-        if isinstance(usage, str):
-            values |= usage_preferences(usage)
-        if not values or "unknown" in values.values():
+        broken = False
+        if usage is not None:
+            try:
+                values |= usage_preferences(usage if isinstance(usage, str) else "?")
+            except OptOutError as error:  # it says nothing; what stands beside it does
+                yield Remark(line, error.reason)
+                broken = True
+        if not (values or broken) or "unknown" in values.values():
             yield Remark(line, "value_unknown")
         for category, value in values.items():
             if value != "unknown":
@@ -48,7 +54,8 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
                     "work",
                     subject,
                     value,
-                    at_ms,
+                    reading.at_ms if at_ms is None else at_ms,
+                    valid_to_ms=to_ms,
                     source="iscc-tdm",
                     category=category,
                     evidence=evidence(reading, line),
@@ -58,6 +65,12 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
         return
     if "proof" in found:
         yield Remark(line, "signature")
+
+
+def _time(names: Iterable[str], *objects: dict[str, Any]) -> int | None:
+    times = (each[name] for each in objects for name in names if isinstance(each.get(name), str))
+    first = next(times, None)
+    return None if first is None else epoch_ms(first)
 
 
 def _work(code: object) -> str:

@@ -41,6 +41,8 @@ class Reading(NamedTuple):
     """Product tokens of the crawlers whose groups in robots.txt count, in small letters."""
     evidence: str = ""
     """Reference of the text, as its SHA-256."""
+    source: str = "registry"
+    """The source of rows of lists that name none."""
 
     def address(self) -> Address:
         """Return the address of the page.
@@ -162,6 +164,10 @@ def statement(
         raise OptOutError("value_unknown")
     if category not in CATEGORIES:
         raise OptOutError("category_unknown")
+    if valid_to_ms is not None and valid_to_ms <= at_ms:
+        raise OptOutError("never_valid")
+    if scheme == "domain" and value != "deny" and subject.strip().startswith("*."):
+        raise OptOutError("subdomains_only")
     return OptOut(
         cast("OptOutScheme", scheme),
         normal(scheme, subject),

@@ -7,8 +7,11 @@ from typing import NamedTuple
 REASONS: dict[str, str] = {
     "category_unknown": "the category is none of train, search, input, mine",
     "control_characters": "there are control characters in it; remove them",
+    "never_valid": "it ends before it begins",
+    "no_active_manifest": "it does not tell which of its manifests is the active one; noes were taken of all of them, no yes",
     "no_address": "it does not say of which site or page it speaks; name it with --url",
     "no_header": "the first line does not name the columns scheme, subject and value",
+    "no_response": "there is a request in it and no response, no line like HTTP/1.1 200 OK",
     "no_subject": "it has no subject",
     "not_utf8": "it is not UTF-8",
     "other_site": "it speaks of another site than the one it was read from",
@@ -16,6 +19,7 @@ REASONS: dict[str, str] = {
     "pattern": "a wildcard inside a path is no prefix; nothing was taken from the line",
     "public_suffix": "a public suffix belongs to many; name the domain below it",
     "scheme_unknown": "the scheme is none of user, domain, url_prefix, url, content, work, holder",
+    "subdomains_only": "what is below a domain cannot be named without the domain, and a yes is not widened to it; name each",
     "subject_invalid": "the subject has not the form of its scheme, or a check digit is wrong",
     "syntax": "it cannot be read as its format",
     "time_invalid": "its time cannot be read; write it as 2026-11-20T10:00:00+08:00",
@@ -31,7 +35,9 @@ REASONS: dict[str, str] = {
 NOTES: dict[str, str] = {
     "license": "links to an RSL licence, which `hegui optouts fetch` reads",
     "narrowed": "a path that ends inside a name covers whole names only",
+    "named_agents": "refuses crawlers of AI by their names, which is no statement for everyone; --ai-agents takes it as one",
     "never_reached": "an earlier location covers it, so it says nothing",
+    "responses": "it holds several responses; what each of them says was taken for the page",
     "signature": "is signed; the signature was not checked",
     "time_ahead": "its time lies ahead; it counts from then on",
 }
@@ -45,6 +51,8 @@ class Remark(NamedTuple):
     """Number of the line or entry, from 1; 0: the whole file."""
     reason: str
     """Key of `REASONS` or `NOTES`."""
+    name: str = ""
+    """Of which crawler, where that matters; never anything else."""
 
     @property
     def refused(self) -> bool:

@@ -38,6 +38,7 @@ class Report:
         self.remarks: Counter[str] = Counter()
         """Reason to rows."""
         self.refused = 0
+        self._names: dict[str, set[str]] = {}
         self._shown: list[Row] = []
         self._refused = refused
         self._now_ms = now_ms
@@ -48,6 +49,8 @@ class Report:
         for each in found:
             if isinstance(each, Remark):
                 self.remarks[each.reason] += 1
+                if each.name:
+                    self._names.setdefault(each.reason, set()).add(each.name)
                 if each.refused:
                     self.refused += 1
                     self._refused(Row(name, each))
@@ -76,4 +79,5 @@ class Report:
             for reason in reasons:
                 if self.remarks[reason]:
                     n = self.remarks[reason]
-                    yield f"{title}: {n:,} row{'' if n == 1 else 's'}, {reason}: {reasons[reason]}"
+                    names = f" ({', '.join(sorted(self._names[reason]))})" if reason in self._names else ""
+                    yield f"{title}: {n:,} row{'' if n == 1 else 's'}, {reason}: {reasons[reason]}{names}"

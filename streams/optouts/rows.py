@@ -28,7 +28,7 @@ def row_statement(row: Mapping[str, object], reading: Reading, line: int) -> Opt
     """Return the statement of a row. `scheme`, `subject` and `value` are required.
 
     `observed_at` is RFC 3339, `observed_at_ms` epoch milliseconds; without either the time of reading counts. The same with `valid_to`, which may be
-    absent. `category` is `train` and `source` is `registry` unless they say otherwise.
+    absent. `category` is `train` and `source` is that of the reading unless they say otherwise.
 
     Raises:
         OptOutError: something in it cannot be taken; nothing is guessed.
@@ -37,8 +37,8 @@ def row_statement(row: Mapping[str, object], reading: Reading, line: int) -> Opt
     if not subject:
         raise OptOutError("no_subject")
     at_ms, to_ms = _time(row, "observed_at"), _time(row, "valid_to")
-    if scheme == "url_prefix" and value == "deny":
-        subject = subject.rstrip("/")  # a no about `/a/` is taken for the page `/a` too
+    if scheme == "url_prefix" and value == "deny" and "?" not in subject:
+        subject = subject.partition("#")[0].rstrip("/")  # a no about `/a/` is taken for the page `/a` too
     return statement(
         scheme,
         subject,
@@ -46,7 +46,7 @@ def row_statement(row: Mapping[str, object], reading: Reading, line: int) -> Opt
         reading.at_ms if at_ms is None else at_ms,
         valid_to_ms=to_ms,
         category=_text(row, "category") or "train",
-        source=_text(row, "source") or "registry",
+        source=_text(row, "source") or reading.source,
         evidence=_text(row, "evidence") or evidence(reading, line),
     )
 

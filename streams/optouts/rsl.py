@@ -24,11 +24,11 @@ MAX_BYTES = 2 * 1024 * 1024
 """Largest document."""
 
 _COVERS = {
-    "train": frozenset({"all", "ai-all", "ai-train", "train-ai"}),
+    "train": frozenset({"all", "ai-all", "ai-train", "train-ai", "train-genai"}),
     "input": frozenset({"all", "ai-all", "ai-input"}),
     "search": frozenset({"all", "search"}),
 }
-"""Category to the usage tokens that take it in; early guides wrote `train-ai`."""
+"""Category to the usage tokens that take it in; early guides wrote `train-ai` and `train-genai`."""
 
 _FREE = frozenset({"", "free"})
 
@@ -40,14 +40,17 @@ class _License:
         self.permits: set[str] = set()
         self.prohibits: set[str] = set()
         self.conditions = False
+        """Whether it is for those only who pay, are of a kind, or live somewhere."""
+        self.unclear = False
+        """Whether it holds something of no kind: no yes, and by itself no no."""
 
     def says(self, category: str) -> str:
         tokens = _COVERS[category]
         if self.prohibits & tokens:
             return "prohibited"
         if not self.permits:
-            return "unknown"
-        return "allow" if self.permits & tokens and not self.conditions else "deny"
+            return "deny" if self.conditions else "unknown"
+        return "allow" if self.permits & tokens and not (self.conditions or self.unclear) else "deny"
 
 
 class _Content(NamedTuple):
@@ -68,7 +71,7 @@ class _Content(NamedTuple):
                 found[category] = "deny"
             elif "allow" in said and not self.served:
                 found[category] = "allow"
-            elif said & {"allow", "deny"}:
+            elif self.served or said & {"allow", "deny"}:
                 found[category] = "deny"
             else:
                 found[category] = "unknown"
@@ -78,8 +81,10 @@ class _Content(NamedTuple):
 class _Document:
     """Collects the contents of a document while expat reads it."""
 
-    def __init__(self) -> None:
-        self.parser = expat.ParserCreate(namespace_separator=" ")
+    def __init__(self, first_line: int | None) -> None:
+        # What stands inside a page was decoded with it, whatever its declaration says.
+        self.parser = expat.ParserCreate(None if first_line is None else "utf-8", namespace_separator=" ")
+        self._before = first_line or 0
         self.parser.StartDoctypeDeclHandler = self._refuse
         self.parser.EntityDeclHandler = self._refuse
         self.parser.StartElementHandler = self._start
@@ -108,7 +113,9 @@ class _Document:
         match self._path:
             case ["rsl", "content"]:
                 served = bool(given.get("server", "").strip())
-                self.contents.append(_Content(given.get("url", ""), self.parser.CurrentLineNumber, [], served))
+                self.contents.append(
+                    _Content(given.get("url", ""), self._before + self.parser.CurrentLineNumber, [], served)
+                )
             case ["rsl", "content", "license"]:
                 self.contents[-1].licenses.append(_License())
             case ["rsl", "content", "license", "permits" | "prohibits"]:
@@ -130,20 +137,33 @@ class _Document:
         license_ = self.contents[-1].licenses[-1]
         if self._kind == "usage":
             (license_.permits if tag == "permits" else license_.prohibits).update(tokens)
-        elif tokens:  # kinds of users, countries: for some only
+        elif tokens and self._kind:  # kinds of users, countries: for some only
             license_.conditions = True
+        elif tokens:
+            license_.unclear = True
         self._words = None
 
 
-def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
-    """Yield the statements of an RSL document. A broken one says nothing at all."""
+def read(content: bytes, reading: Reading, *, first_line: int | None = None) -> Iterator[OptOut | Remark]:
+    """Yield the statements of an RSL document. A broken one says nothing at all.
+
+    Args:
+        content: the document.
+        reading: where and when it was read.
+        first_line: the number of the line before it, where it is part of a page.
+    """
+    line = 0 if first_line is None else first_line + 1
     if len(content) > MAX_BYTES:
-        yield Remark(0, "too_large")
+        yield Remark(line, "too_large")
         return
+    if first_line is not None:
+        bare = content.lstrip()
+        first_line += content.count(b"\n", 0, len(content) - len(bare))
+        content = bare
     try:
-        found = _Document().read(content)
+        found = _Document(first_line).read(content)
     except OptOutError as error:
-        yield Remark(0, error.reason)
+        yield Remark(line, error.reason)
         return
     rules: dict[str, list[PathRule]] = {}
     sites: dict[str, Address] = {}

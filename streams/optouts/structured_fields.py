@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,7 @@ Preferences = dict[str, str]
 _AIPREF = {"train-ai": "train", "search": "search"}
 _TOKENS = {"y": "allow", "n": "deny"}
 _SIGNALS = {"ai-train": "train", "search": "search", "ai-input": "input"}
+_SIGNAL = re.compile(r"([A-Za-z-]*)\s*(=?)(.*)", re.DOTALL)
 _WORDS = {"yes": "allow", "no": "deny"}
 
 
@@ -42,13 +44,18 @@ def signal_preferences(text: str) -> Preferences:
     """Read a `Content-Signal` field: `search=yes, ai-train=no`. draft-romm-aipref-contentsignals-00.
 
     Said twice of one use, a no wins and a yes counts only when nothing else is said.
+
+    Raises:
+        OptOutError: there is no signal in it.
     """
+    if text.strip() and "=" not in text:
+        raise OptOutError("syntax")
     found: Preferences = {}
     for part in text.split(","):
-        name, _, word = part.partition("=")
-        category = _SIGNALS.get(name.strip().lower())
+        name, sign, word = _SIGNAL.fullmatch(part.strip()).groups()  # type: ignore[union-attr]
+        category = _SIGNALS.get(name.lower())
         if category is not None:
-            value = _WORDS.get(word.strip().lower(), "unknown")
+            value = _WORDS.get(word.strip().lower(), "unknown") if sign == "=" else "unknown"
             found[category] = agreed((value, found.get(category, value)))
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hegui.streams.commands import optouts
 from tests.streams.optouts.texts import PERSON
 
 DATA = Path(__file__).parents[2] / "data" / "optouts"
@@ -119,6 +120,62 @@ def test_a_row_without_time_counts_from_the_files_own(hegui, tmp_path):
     assert "training: no" in hegui("optouts", "lookup", "example.com", *store, "--at", "2026-09-21T14:13:19Z").out
 
 
+def at(file: Path, seconds: int, text: str) -> Path:
+    file.write_text(text)
+    os.utime(file, (seconds, seconds))
+    return file
+
+
+def test_a_list_downloaded_anew_is_no_news_but_for_what_changed(hegui, tmp_path):
+    store = ["--store", str(tmp_path / "s")]
+    file, rows = tmp_path / "list.csv", CSV + "domain,example.com,deny,\ndomain,example.org,deny,\n"
+    assert "s: 2, known before: 0" in hegui("optouts", "import", at(file, 1_790_000_000, rows), *store).out
+    for day in (1, 2):
+        later = at(file, 1_790_000_000 + day * 86_400, rows)
+        assert "s: 0, known before: 2" in hegui("optouts", "import", later, *store).out
+    changed = at(file, 1_790_400_000, rows.replace("org,deny", "org,unknown") + "domain,example.net,deny,\n")
+    assert "s: 2, known before: 1" in hegui("optouts", "import", changed, *store).out
+    assert "training: unknown" in hegui("optouts", "lookup", "example.org", *store).out
+    assert "since 2026-09-21" in hegui("optouts", "lookup", "example.com", *store).out
+
+
+def test_long_lists_without_times_are_compared_in_portions(hegui, tmp_path, monkeypatch):
+    monkeypatch.setattr(optouts, "MAX_UNTIMED", 2)
+    store = ["--store", str(tmp_path / "s")]
+    rows = CSV + "".join(f"domain,{name}.example,deny,{time}\n" for name, time in zip("abcdef", ["", "", "2026-11-01T00:00:00Z", "", "", ""], strict=True))  # fmt: skip
+    for seconds, told in ((1_790_000_000, "s: 6, known before: 0"), (1_790_000_001, "s: 0, known before: 6")):
+        assert told in hegui("optouts", "import", at(tmp_path / "list.csv", seconds, rows), *store).out
+
+
+def test_a_text_whose_exception_is_gone_is_written_anew(hegui, tmp_path):
+    store = ["--store", str(tmp_path / "s")]
+    head = "User-agent: *\nContent-Usage: train-ai=n\n"
+    file = at(tmp_path / "example.com.robots.txt", 1_790_000_000, head + "Content-Usage: /b/ train-ai=y\n")
+    hegui("optouts", "import", file, *store)
+    assert "s: 1, known before: 0" in hegui("optouts", "import", at(file, 1_790_000_001, head), *store).out
+    assert "s: 0, known before: 1" in hegui("optouts", "import", at(file, 1_790_000_002, head), *store).out
+
+
+def test_lists_that_name_no_source_are_one_each(hegui, tmp_path):
+    one, two = (
+        at(tmp_path / name, seconds, f"scheme,subject,value\ndomain,example.com,{value}\n")
+        for name, seconds, value in (("one.csv", 1_790_000_000, "deny"), ("two.csv", 1_790_000_001, "allow"))
+    )
+    hegui("optouts", "import", one, two, "--store", tmp_path / "s")
+    found = hegui("optouts", "lookup", "example.com", "--store", tmp_path / "s").out
+    assert found.startswith("training: no")
+    assert "two.csv, since" in found
+    hegui("optouts", "import", one, two, "--store", tmp_path / "t", "--source", "press")
+    assert hegui("optouts", "lookup", "example.com", "--store", tmp_path / "t").out.startswith("training: yes")
+
+
+def test_what_has_the_source_that_is_left_out_keeps_it_when_given_out(hegui, tmp_path):
+    (tmp_path / "s").write_text('{"scheme":"domain","subject":"example.com","value":"deny","observed_at_ms":1}\n')
+    (tmp_path / "again.jsonl").write_text(hegui("optouts", "export", "--store", tmp_path / "s").out)
+    hegui("optouts", "import", tmp_path / "again.jsonl", "--store", tmp_path / "t")
+    assert "registry, since" in hegui("optouts", "lookup", "example.com", "--store", tmp_path / "t").out
+
+
 def test_a_robots_txt_is_of_the_named_site_and_for_the_named_crawlers(hegui, tmp_path):
     file = tmp_path / "robots.txt"
     file.write_text("User-agent: OurBot\nDisallow: /ours/\n\nUser-agent: *\nDisallow: /all/\n")
@@ -127,6 +184,20 @@ def test_a_robots_txt_is_of_the_named_site_and_for_the_named_crawlers(hegui, tmp
     assert hegui("optouts", "import", file, *store, "--url", "https://example.com", "--agent", "OurBot").code == 0
     assert "training: no" in hegui("optouts", "lookup", "example.com/ours/1", *store).out
     assert "training: unknown" in hegui("optouts", "lookup", "example.com/all/1", *store).out
+
+
+def test_what_is_said_to_crawlers_of_ai_by_name_is_told_and_taken_when_asked_for(hegui, tmp_path):
+    file = tmp_path / "example.com.robots.txt"
+    file.write_text("User-agent: GPTBot\nUser-agent: CCBot\nDisallow: /\n\nUser-agent: *\nAllow: /\n")
+    store = ["--store", str(tmp_path / "s")]
+    ran = hegui("optouts", "import", file, *store)
+    assert (ran.code, "rows refused: 0" in ran.out) == (0, True)
+    assert "note: 2 rows, named_agents: refuses crawlers of AI by their names" in ran.err
+    assert "(ccbot, gptbot)" in ran.err
+    assert "training: unknown" in hegui("optouts", "lookup", "example.com/a", *store).out
+    ran = hegui("optouts", "import", file, *store, "--ai-agents")
+    assert "named_agents" not in ran.err
+    assert "training: no" in hegui("optouts", "lookup", "example.com/a", *store).out
 
 
 def test_lookup_as_json_holds_every_statement(hegui, taken):
@@ -154,7 +225,7 @@ def test_stats_count(hegui, taken):
     assert ["scheme", "domain", "2"] in lines
     assert ["value", "allow", "1"] in lines
     assert ["use", "train", "3"] in lines
-    assert ["source", "registry", "3"] in lines
+    assert ["source", "list.csv", "3"] in lines
 
 
 def test_what_is_given_out_can_be_taken_in_again(hegui, taken, tmp_path):
@@ -179,6 +250,7 @@ def test_what_is_given_out_can_be_taken_in_again(hegui, taken, tmp_path):
         (["import", "README.md", "--format", "csv", "--observed-at", "now"], "its time cannot be read"),
         (["fetch", "ftp://example.com/"], "is no web address; write it as https://example.com/"),
         (["fetch", "https://exa mple.com/"], "is no web address"),
+        (["fetch", "///example.com"], "is no web address"),
     ],
 )
 def test_mistakes_are_told_with_exit_code_2(hegui, words, sentence):
@@ -208,6 +280,12 @@ def test_a_site_that_cannot_be_read_ends_with_exit_code_1(hegui, tmp_path):
     ran = hegui("optouts", "fetch", "http://127.0.0.1:1/", "--store", tmp_path / "s", "--timeout", "5")
     assert ran.code == 1
     assert "not read  robots.txt of 127.0.0.1:1: no answer (ClientConnectorError)" in ran.err
+
+
+@pytest.mark.parametrize("url", ["//127.0.0.1:1", "127.0.0.1:1/?u=http://x/"])
+def test_a_site_may_be_named_without_scheme(hegui, tmp_path, url):
+    ran = hegui("optouts", "fetch", url, "--store", tmp_path / "s", "--timeout", "5")
+    assert (ran.code, ran.err.count("not read  ")) == (1, 3), ran.err
 
 
 def test_a_copy_of_a_file_is_the_same_statement(hegui, tmp_path):

@@ -89,7 +89,15 @@ PROHIBIT = '<prohibits type="usage">{}</prohibits>'
         (PERMIT.format("ai-train") + '<permits type="user">education</permits>', "deny"),
         (PERMIT.format("ai-train") + '<prohibits type="geo">CN</prohibits>', "deny"),
         (PERMIT.format("ai-train") + '<permits type="geo"> </permits>', "allow"),
+        ('<payment type="crawl"><amount currency="USD">1</amount></payment>', "deny"),
+        ('<payment type="free"/>', None),
+        ('<permits type="geo">US</permits>', "deny"),
+        ('<permits type="user">non-commercial</permits>', "deny"),
+        ('<prohibits type="geo">CN</prohibits>', "deny"),
+        (PROHIBIT.format("train-genai"), "deny"),
+        (PERMIT.format("train-genai"), "allow"),
         ("<permits>ai-train</permits>", None),
+        (PERMIT.format("all") + "<prohibits>ai-train</prohibits>", "deny"),
         (PERMIT.format(""), None),
         ("", None),
         (PERMIT.format("cooking"), "deny"),
@@ -125,8 +133,10 @@ def test_licences_are_offers_and_a_prohibition_wins(licenses, train):
     assert ("url_prefix", "example.com/", "train", train) in said(read("rsl", text))
 
 
-def test_a_licence_server_is_a_condition():
-    text = rsl(content(PERMIT.format("all"), more='server="https://licences.example.com/"'))
+@pytest.mark.parametrize("license_", [PERMIT.format("all"), PROHIBIT.format("search"), ""])
+def test_a_licence_server_is_a_condition(license_):
+    text = rsl(content(license_, more='server="https://licences.example.com/"'))
+    assert {(category, value) for *_, category, value in said(read("rsl", text))} >= {("train", "deny")}
     assert {value for *_, value in said(read("rsl", text))} == {"deny"}
 
 
@@ -235,8 +245,21 @@ def test_the_active_manifest_of_a_store_counts():
     known = {"url": "https://example.com/a.jpg", "work": "iscc:KACYPXW445FTYNEV"}
     found = read("json", json.dumps({**known, "active_manifest": "new", "manifests": stored}))
     assert said(found) == {("url", "example.com/a.jpg", "train", "deny"), ("work", known["work"], "train", "deny")}
-    assert said(read("json", json.dumps({**known, "active_manifest": "none", "manifests": stored}))) == set()
-    assert len(said(read("json", json.dumps({**known, "manifests": stored})))) == 2
+    assert said(read("json", json.dumps({**known, "manifests": {"old": stored["old"]}}))) == {
+        ("url", "example.com/a.jpg", "train", "allow"),
+        ("work", known["work"], "train", "allow"),
+    }
+
+
+@pytest.mark.parametrize("active", [{}, {"active_manifest": "none"}, {"active_manifest": 7}])
+def test_of_manifests_without_an_active_one_only_a_no_is_taken(active):
+    stored = {
+        "old": manifest(C2PA, ai_generative_training="allowed"),
+        "new": manifest(CAWG, ai_generative_training="notAllowed"),
+    }
+    found = read("json", json.dumps({"content_sha256": DIGEST, **active, "manifests": stored}))
+    assert said(found) == {("content", DIGEST, "train", "deny")}
+    assert told(found) == {(1, "no_active_manifest"), (1, "signature")}
 
 
 @pytest.mark.parametrize(
@@ -245,9 +268,13 @@ def test_the_active_manifest_of_a_store_counts():
         ({"manifest": manifest(C2PA, ai_training="notAllowed")}, {(1, "no_address")}),
         ({"content_sha256": "x", "manifest": manifest(C2PA, ai_training="notAllowed")}, {(1, "signature"), (1, "subject_invalid")}),
         ({"content_sha256": DIGEST, "manifest": manifest(C2PA, ai_training="perhaps")}, {(1, "value_unknown")}),
-        ({"content_sha256": DIGEST, "assertions": [7, {"label": C2PA}, {"label": C2PA, "data": {"entries": {"c2pa.ai_training": 7}}}]}, {(1, "value_unknown")}),
-        ({"content_sha256": DIGEST, "manifests": 7}, set()),
-        ({"content_sha256": DIGEST, "manifest": 7}, set()),
+        ({"content_sha256": DIGEST, "assertions": [7, {"label": C2PA}, {"label": C2PA, "data": {"entries": {"c2pa.ai_training": 7}}}]}, {(1, "syntax"), (1, "value_unknown")}),
+        ({"content_sha256": DIGEST, "assertions": [7]}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "assertions": [{"label": C2PA, "data": "{}"}]}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "assertions": [{"label": CAWG + ".v2", "data": {"entries": {}}}]}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "manifests": 7}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "manifest": 7}, {(1, "syntax")}),
+        ({"content_sha256": DIGEST, "manifests": {"a": {"assertion_store": {}}}}, {(1, "syntax")}),
     ],
 )  # fmt: skip
 def test_c2pa_that_says_nothing(found, remarks):
@@ -273,6 +300,8 @@ CODE = "KACYPXW445FTYNJ3"
         ({"iscc": CODE, "tdm-reservation": 2}, set(), {(1, "value_unknown")}),
         ({"iscc": CODE}, set(), {(1, "value_unknown")}),
         ({"iscc": CODE, "content-usage": "?"}, set(), {(1, "syntax")}),
+        ({"iscc": CODE, "content-usage": "?", "tdm-reservation": 1}, {("mine", "deny")}, {(1, "syntax")}),
+        ({"iscc": CODE, "content-usage": ["train-ai=n"], "tdm-reservation": 1}, {("mine", "deny")}, {(1, "syntax")}),
         ({"iscc": "", "tdm-reservation": 1}, set(), {(1, "no_subject")}),
         ({"iscc": 7, "tdm-reservation": 1}, set(), {(1, "no_subject")}),
         ({"iscc": "not a code", "tdm-reservation": 1}, set(), {(1, "subject_invalid")}),
@@ -288,3 +317,12 @@ def test_iscc_declarations(found, statements, remarks):
 def test_a_declaration_counts_from_its_own_time():
     (record,) = read("jsonl", json.dumps({"iscc": CODE, "tdm-reservation": 1, "timestamp": "2026-11-01T08:00:00Z"}))
     assert (record.observed_at_ms, record.source) == (1_793_520_000_000, "iscc-tdm")
+
+
+@pytest.mark.parametrize("end", ["validUntil", "expirationDate"])
+def test_a_credential_holds_up_to_its_end(end):
+    credential = {"validFrom": "2026-11-01T08:00:00Z", end: "2026-11-02T08:00:00Z", "credentialSubject": {"iscc": CODE, "content-usage": "train-ai=y"}}  # fmt: skip
+    (record,) = read("json", json.dumps(credential))
+    assert record.interval() == (1_793_520_000_000, 1_793_606_400_000)
+    del credential["validFrom"]  # it has ended when it is read
+    assert told(read("json", json.dumps(credential))) == {(1, "never_valid")}

@@ -8,8 +8,9 @@ import pytest
 from aiohttp import web
 
 from hegui.rules.facts import OptOut
+from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import rsl, tdmrep
-from hegui.streams.optouts.fetching import MAX_REDIRECTS, Fetched, Fetcher, fetch
+from hegui.streams.optouts.fetching import MAX_LICENSES, MAX_REDIRECTS, Fetched, Fetcher, fetch, page_url
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.robots import MAX_BYTES
 from tests.streams.optouts.texts import AT_MS, said, told
@@ -99,6 +100,43 @@ async def test_everything_that_a_site_says_is_read(server):
     )
 
 
+async def test_licences_that_the_html_links_to_or_holds_are_read(server):
+    server.answers = {
+        "/d/p": to("/d/e/p"),
+        "/d/e/p": text(
+            '<link rel="license" type="application/rsl+xml" href="one.xml"><link rel="license" type="text/html" href="x">'
+            f'<script type="application/rsl+xml">\n{LICENSE.replace("/l/", "/k/")}</script>',
+            "text/html",
+        ),
+        "/d/e/one.xml": text(LICENSE, "application/rsl+xml"),
+    }
+    found = await read(server, "/d/p")
+    assert said(found["licence"].found) == {no(server, "/l/")}
+    assert said(found["page"].found) == {no(server, "/k/")}
+    assert server.asked[-1] == "/d/e/one.xml"
+
+
+@pytest.mark.parametrize("line", ["License: /l.xml # our licence", "\ufeffLicense: /l.xml", "license:/l.xml#x"])
+async def test_a_licence_line_may_have_a_comment_or_a_byte_order_mark(server, line):
+    server.answers = {"/robots.txt": text(line), "/l.xml": text(LICENSE)}
+    assert said((await read(server))["licence"].found) == {no(server, "/l/")}
+
+
+async def test_licences_beyond_the_limit_are_told(server):
+    lines = [f"License: /{number}.xml" for number in (0, *range(MAX_LICENSES + 1))]
+    server.answers = {"/robots.txt": text("\n".join(lines))} | {
+        f"/{number}.xml": text(LICENSE) for number in range(MAX_LICENSES + 1)
+    }
+    found = [each async for each in fetch([server.url()], READING, 10)]
+    assert [each.problem for each in found if each.problem] == ["of 11 only the first 10 were read"]
+    assert sum(path.endswith(".xml") for path in server.asked) == MAX_LICENSES
+
+
+async def test_a_licence_that_is_not_there_is_told(server):
+    server.answers = {"/robots.txt": text("License: /l.xml")}
+    assert (await read(server))["licence"].problem == "it is not there, though the site links to it"
+
+
 async def test_a_site_that_says_nothing_is_no_problem(server):
     server.answers = {"/": text("hello")}
     found = await read(server)
@@ -134,6 +172,29 @@ async def test_redirects_elsewhere_are_not_followed(server, location, problem):
     server.answers = {"/robots.txt": to(location)}
     assert (await read(server))["robots.txt"].problem == problem
     assert server.asked.count("/robots.txt") <= MAX_REDIRECTS + 1
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("example.com", "https://example.com"),
+        (" http://example.com/a ", "http://example.com/a"),
+        ("HTTPS://example.com/", "HTTPS://example.com/"),
+        ("//example.com/a", "https://example.com/a"),
+        ("example.com/?u=http://x/", "https://example.com/?u=http://x/"),
+        ("example.com:8080/a", "https://example.com:8080/a"),
+    ],
+)
+def test_a_page_may_be_named_without_scheme(given, url):
+    assert page_url(given) == url
+
+
+@pytest.mark.parametrize(
+    "given", ["", "//", "///example.com", "/a", "ftp://example.com/", "https://", "http://x y/", "://x"]
+)
+def test_what_names_no_page_is_refused(given):
+    with pytest.raises(OptOutError):
+        page_url(given)
 
 
 def test_encryption_is_never_left():

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from hegui.rules.facts import OptOut
+from hegui.rules.cases import BASE_POLICY
+from hegui.rules.facts import Facts, OptOut, Snapshot, loaded
 from hegui.streams.optouts.normal_form import Reading
 from tests.streams.example import OPTOUTS
 from tests.streams.optouts.texts import AT_MS, PERSON, READING, read, said, told
@@ -106,6 +107,10 @@ def test_an_empty_list_is_empty():
         ({"observed_at_ms": "x"}, "time_invalid"),
         ({"observed_at_ms": "9" * 30}, "time_invalid"),
         ({"valid_to": "2026-11-01"}, "time_without_offset"),
+        ({"observed_at_ms": 9, "valid_to_ms": 9}, "never_valid"),
+        ({"valid_to_ms": AT_MS - 1}, "never_valid"),
+        ({"subject": "*.example.com", "value": "allow"}, "subdomains_only"),
+        ({"subject": " *.example.com", "value": "unknown"}, "subdomains_only"),
     ],
 )
 def test_a_bad_object_is_told(changes, reason):
@@ -142,6 +147,27 @@ def test_a_line_that_is_no_object_of_ours_is_told(line):
     assert len(said(found)) == 2
     assert told(found) <= {(2, "syntax"), (2, "too_deep")}
     assert told(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "subject"),
+    [
+        ("https://example.com/a/", "example.com/a"),
+        ("example.com/a/#b/", "example.com/a"),
+        ("example.com/a?next=/", "example.com/a?next=/"),
+        ("example.com/a/?b", "example.com/a/?b"),
+    ],
+)
+def test_a_no_about_a_path_is_one_about_its_page_and_keeps_its_query(given, subject):
+    (record,) = read("jsonl", json.dumps({"scheme": "url_prefix", "subject": given, "value": "deny"}))
+    assert record.subject == subject
+    facts = Facts(Snapshot(BASE_POLICY, loaded([record])), AT_MS, "default", None)
+    assert facts.preference_for_url("https://" + subject).value == "deny"
+
+
+def test_a_no_to_what_is_below_a_domain_is_one_to_the_domain():
+    (record,) = read("jsonl", json.dumps({"scheme": "domain", "subject": "*.example.com", "value": "deny"}))
+    assert record.subject == "example.com"
 
 
 def test_times_in_milliseconds_may_be_text_as_in_csv():

@@ -33,6 +33,18 @@ def of_page(category: str, value: str) -> tuple[str, ...]:
         (["X-Robots-Tag: otherbot: noai"], set()),
         (["X-Robots-Tag: OurBot: noai"], {of_page("train", "deny")}),
         (["X-Robots-Tag: noaido"], set()),
+        (["X-Robots-Tag: max-image-preview:large, noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: max-snippet: -1, noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: unavailable_after: 25 Jun 2030 15:00:00 PST, noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: unavailable_after: Sunday, 25-Aug-30 15:00:00 GMT, noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: *: noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: noindex, ourbot: noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: otherbot: noindex, OurBot/1.0 : nofollow, noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: ourbot: max-snippet: -1, noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: otherbot: nofollow, noai"], set()),
+        (["X-Robots-Tag: otherbot: max-snippet: -1, noai"], set()),
+        (["X-Robots-Tag: noindex; noai"], {of_page("train", "deny")}),
+        (["X-Robots-Tag: noindex noimageai"], {of_page("train", "deny")}),
         (["X-Robots-Tag: all"], set()),
     ],
 )
@@ -71,6 +83,7 @@ def test_the_html_of_a_message_is_read_too():
         ('<meta name="robots" content="index, noai, noimageai">', {of_page("train", "deny")}),
         ('<meta name="ourbot" content="noai">', {of_page("train", "deny")}),
         ('<meta name="otherbot" content="noai">', set()),
+        ('<meta name="robots" content="noindex noai">', {of_page("train", "deny")}),
         ('<meta name="robots" content="all">', set()),
         ('<!-- <meta name="tdm-reservation" content="0"> -->', set()),
         ('<script>"<meta name=tdm-reservation content=0>"</script>', set()),
@@ -82,11 +95,95 @@ def test_the_html_of_a_message_is_read_too():
         ('<script><meta name="robots" content="noai">', set()),
         ("<metal name=robots content=noai>", set()),
         ('<!-- <meta name="robots" content="noai">', set()),
+        ('<!--><meta name="robots" content="noai">', {of_page("train", "deny")}),
+        ('<!---><meta name="robots" content="noai">', {of_page("train", "deny")}),
         ("", set()),
     ],
 )
 def test_metas(html, found):
     assert said(read("html", html, PAGE._replace(agents=("*", "ourbot")))) == found
+
+
+ONE, TWO, TAG = "HTTP/1.1 301 Moved\nLocation: {}\n\n", "HTTP/2 200 \n{}\n\n", "X-Robots-Tag: noai"
+GET = "GET https://example.com/p HTTP/1.1\n\n"
+NOAI = {of_page("train", "deny")}
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "remarks"),
+    [
+        (ONE.format("/q") + TWO.format(TAG), NOAI, {(0, "responses")}),
+        (ONE.format("https://www.example.com/q") + TWO.format(TAG), NOAI, {(0, "responses")}),
+        (ONE.format(f"/q\n{TAG}") + TWO.format("a: b"), NOAI, {(0, "responses")}),
+        (ONE.format("/q\ntdm-reservation: 1") + TWO.format("tdm-reservation: 0"), {of_page("mine", "deny")}, {(0, "responses")}),
+        (ONE.format("/q\nContent-Type: text/html") + TWO.format("a: b") + "<meta name=robots content=noai>", set(), {(0, "responses")}),
+        (ONE.format("https://other.example/q") + TWO.format(TAG), set(), {(4, "other_site")}),
+        (ONE.format("https://other example/q") + TWO.format(TAG), set(), {(4, "other_site")}),
+        (ONE.format("https://other.example/q").strip() + f"\n{TAG}", NOAI, set()),
+        (GET + "HTTP/1.1 100 Continue\nX-Robots-Tag: none\n\n" + TWO.format(TAG), NOAI, set()),
+        ("HTTP/1.1 103 Early Hints\ntdm-reservation: 0\n\n" + TWO.format(TAG), NOAI, set()),
+        (GET.strip() + f"\n{TAG}\n\n", set(), {(0, "no_response")}),
+        (TWO.format(TAG).replace("\n", "\r"), NOAI, set()),
+        ("\n\n" + TAG, NOAI, set()),
+        (TWO.format("Content-Type: text/html") + "\n\n<meta name=robots content=noai>", NOAI, set()),
+    ],
+)  # fmt: skip
+def test_messages_of_several_responses_or_none(text, found, remarks):
+    read_ = read("http", text, PAGE)
+    assert (said(read_), told(read_)) == (found, remarks)
+
+
+def test_a_redirect_of_a_page_without_address_gives_nothing():
+    text = ONE.format("https://other.example/q") + TWO.format(TAG)
+    assert told(read("http", text, Reading(AT_MS))) == {(0, "no_address"), (0, "responses")}
+
+
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_page_in_utf_16_is_read(code):
+    html = '<html>\n<meta name="robots" content="noai">'.encode(code)
+    assert said(read("html", html, PAGE)) == NOAI
+    message = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + html
+    (record,) = read("http", message, PAGE)
+    assert record.evidence.endswith("line 5")
+
+
+LICENSE = '<rsl xmlns="https://rslstandard.org/rsl">\n<content url="/l/"><license><{} type="usage">ai-train</{}></license></content></rsl>'
+RSL = LICENSE.format("prohibits", "prohibits")
+NO = ("url_prefix", "example.com/l/", "train", "deny")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ('<script type="application/rsl+xml">', "</script>", {NO}),
+        ('<SCRIPT async TYPE="Application/RSL+xml">', "</SCRIPT>", {NO}),
+        ('<script type="application/rsl+xml">\n<?xml version="1.0" encoding="iso-8859-1"?>', "</script>", {NO}),
+        ('<script>"<meta name=robots content=noai>"</script><script type="application/rsl+xml">', "</script>", {NO}),
+        ('<script type="text/plain" data-x="application/rsl+xml">', "</script>", set()),
+        ("<script>", "</script>", set()),
+        ('<!-- <script type="application/rsl+xml">', "</script> -->", set()),
+        ('<script type="application/rsl+xml">', "", set()),
+    ],
+)
+def test_a_licence_inside_a_page_is_read(before, after, found):
+    assert said(read("html", before + RSL + after, PAGE)) == found
+
+
+def test_a_licence_inside_a_page_has_the_lines_of_the_page():
+    text = '<html>\n<script type="application/rsl+xml">\n\n' + RSL + "</script>"
+    (record,) = read("html", text, PAGE)
+    assert (record.source, record.evidence.rpartition(" ")[2]) == ("rsl", "5")
+    assert told(read("html", text.replace("</rsl>", ""), PAGE)) == {(2, "syntax")}
+    message = read("http", "HTTP/1.1 200 OK\nContent-Type: text/html\n\n" + text, PAGE)
+    assert [record.evidence.rpartition(" ")[2] for record in message] == ["8"]
+
+
+def test_a_page_that_is_cut_gives_no_yes_of_a_licence_inside_it():
+    yes = '<script type="application/rsl+xml">' + LICENSE.format("permits", "permits") + "</script>"
+    assert ("url_prefix", "example.com/l/", "train", "allow") in said(read("html", yes, PAGE))
+    cut = said(read("html", yes + " " * MAX_BYTES, PAGE))
+    assert {value for *_, value in cut} == {"deny"}
+    assert "train" not in {category for _, _, category, _ in cut}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,11 @@ from protego import Protego
 
 from hegui.rules.cases import BASE_POLICY
 from hegui.rules.facts import Facts, OptOut, Snapshot, loaded
+from hegui.streams.optouts import ai_agents
+from hegui.streams.optouts import robots as robots_module
 from hegui.streams.optouts.normal_form import Reading
+from hegui.streams.optouts.paths import path_rule
+from hegui.streams.optouts.remarks import Remark
 from hegui.streams.optouts.robots import MAX_BYTES
 from tests.streams.optouts.texts import AT_MS, READING, SITE, read, said, told
 
@@ -93,6 +97,10 @@ def test_the_groups_of_the_given_crawlers_count(agents, found):
         (["Content-Signal: ai-train=yes, ai-train=maybe"], set()),
         (["Content-Signal: ai-train"], set()),
         (["Content-Signal: use=yes"], set()),
+        (["Content-Signal: ai-train: no"], set()),
+        (["Content-Signal: ai-train: no, search=yes"], {("/", "search", "allow")}),
+        (["Content-Signal: /a ai-train=no"], {("/a", "train", "deny")}),
+        (["Content-Signal: ai-train=no", "Content-Signal: /a/ ai-train=yes"], {("/", "train", "deny"), ("/a/", "train", "allow")}),
     ],
 )  # fmt: skip
 def test_preferences_are_read_with_their_paths(lines, found):
@@ -104,6 +112,47 @@ def test_a_yes_counts_when_it_is_said_to_all_of_our_crawlers():
     lines = ["User-agent: *", "Content-Usage: train-ai=y", "User-agent: ours", "Disallow: /b"]
     assert said(robots(*lines)) == {("url_prefix", "example.com/", "train", "allow")}
     assert said(robots(*lines, agents=("*", "ours"))) == {no("/b")}
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        (["User-agent: GPTBot", "User-agent: CCBot/2.0", "Disallow: /", "", "User-agent: *", "Allow: /"], {(1, "gptbot"), (2, "ccbot")}),
+        (["User-agent: GPTBot", "Disallow: /a/", "", "User-agent: *", "Disallow: /b/"], {(1, "gptbot")}),
+        (["User-agent: GPTBot", "Content-Usage: train-ai=n"], {(1, "gptbot")}),
+        (["User-agent: GPTBot", "Content-Usage: /a/ train-ai=n"], {(1, "gptbot")}),
+        (["User-agent: GPTBot", "Content-Signal: ai-train=no"], {(1, "gptbot")}),
+        (["User-agent: GPTBot", "Content-Usage: ((", "Content-Usage: train-ai=y"], set()),
+        (["User-agent: GPTBot", "Disallow: /", "User-agent: *", "Disallow: /"], set()),
+        (["User-agent: GPTBot", "Disallow:"], set()),
+        (["User-agent: GPTBot", "Allow: /"], set()),
+        (["User-agent: ChatGPT-User", "Disallow: /"], set()),
+        (["User-agent: OtherBot", "Disallow: /"], set()),
+    ],
+)  # fmt: skip
+def test_crawlers_of_ai_that_are_refused_by_name_are_told(lines, names):
+    found = robots(*lines)
+    assert {(r.line, r.name) for r in found if isinstance(r, Remark) and r.reason == "named_agents"} == names
+    assert not any(r.reason == "named_agents" for r in robots(*lines, agents=("ours",)) if isinstance(r, Remark))
+
+
+def test_the_known_crawlers_are_written_as_robots_txt_compares_them():
+    for name in ai_agents.TRAINING | ai_agents.ANSWERING:
+        assert re.fullmatch(r"[a-z0-9-]+", name)
+    assert not ai_agents.TRAINING & ai_agents.ANSWERING
+
+
+def test_crawlers_with_the_same_group_are_read_once(monkeypatch):
+    taken = []
+    monkeypatch.setattr(robots_module, "path_rule", lambda *given: taken.append(given) or path_rule(*given))
+    robots(
+        "User-agent: *",
+        "Disallow: /a/",
+        "User-agent: gptbot",
+        "Disallow: /b/",
+        agents=("*", *sorted(ai_agents.TRAINING)),
+    )
+    assert [path for path, *_ in taken] == ["/a/", "/b/"]
 
 
 def test_a_no_before_any_group_counts_for_all_and_a_yes_does_not():
@@ -122,6 +171,11 @@ def test_a_no_before_any_group_counts_for_all_and_a_yes_does_not():
         (b"User-agent: *\nDisallow: /a\0b", {(2, "control_characters")}),
         (b"User-agent: *\nContent-Usage: ???", {(2, "syntax")}),
         (b"User-agent: *\nContent-Usage: train-ai=?1", {(2, "value_unknown")}),
+        (b"User-agent: *\nContent-Signal: ai-train: no", {(2, "syntax")}),
+        (b"User-agent: *\nContent-Signal: ai-train: no, search=yes", {(2, "value_unknown")}),
+        (b"User-agent: *\nContent-Signal:", set()),
+        ("\ufeffUser-agent: *\nDisallow: /".encode("utf-16-le"), {(0, "not_utf8")}),
+        ("\ufeffUser-agent: *\nDisallow: /".encode("utf-16-be"), {(0, "not_utf8")}),
         (b"User-agent: *\nDisallow: /a", {(2, "narrowed")}),
         (b"License: https://example.com/license.xml", {(1, "license")}),
         (b"<html>not a robots.txt</html>", set()),
