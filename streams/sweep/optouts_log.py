@@ -113,6 +113,7 @@ class OptOutsLog:
         sources = list(await self._stand_at(swept))
         ends = await consumer.end_offsets(sources)
         upto = {tp: min(optouts_to.get(str(tp.partition), 0), ends[tp]) for tp in sources}
+        await self._show_pending(swept, sources)
         while any([await consumer.position(tp) < upto[tp] for tp in sources]):
             found = await consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)
             self._alive()

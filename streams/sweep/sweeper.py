@@ -61,6 +61,8 @@ class Sweeper:
         self._metrics = metrics
         self._alive = alive
         self._inputs = settings.sweep.topics or tuple(topic.name for topic in settings.topics.inputs)
+        for topic in self._inputs:  # at 0: a counter born at 1 is invisible to `increase()`
+            metrics.sweep_records.labels(topic)
         self._optouts = OptOutsLog(settings, alive, metrics.sweep_pending.set)
         self._events = reader(settings.kafka)
         self._producer = producer(settings.kafka)

@@ -1,5 +1,6 @@
 """The Prometheus rule files, read once for the tests of alerts and dashboards."""
 
+import re
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def metrics_in(expression: str) -> set[str]:
         node = pending.pop()
         if isinstance(node, promql_parser.VectorSelector):
             name = node.name or next(m.value for m in node.matchers.matchers if m.name == "__name__")
-            found.add(name.removesuffix("_bucket"))
+            found.add(re.sub(r"_(bucket|sum|count)$", "", name))
         parts = [getattr(node, part, None) for part in ("expr", "lhs", "rhs", "param", "vector_selector")]
         parts += getattr(node, "args", None) or []
         pending += [part for part in parts if part is not None]

@@ -43,7 +43,14 @@ def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
 
 def test_the_dashboards_have_ids_that_alerts_link_to() -> None:
     uids = {board["uid"] for board in BOARDS.values()}
-    assert uids == {"hegui-overview", "hegui-rule", "hegui-daemon", "hegui-ledgers", "hegui-duties"}
+    assert uids == {
+        "hegui-overview",
+        "hegui-rule",
+        "hegui-daemon",
+        "hegui-ledgers",
+        "hegui-duties",
+        "hegui-optouts",
+    }
     linked = {re.search(r"/d/([\w-]+)", alert["annotations"]["dashboard_url"])[1] for alert in ALERTS.values()}  # type: ignore[index]
     assert linked <= uids
 
@@ -82,6 +89,7 @@ def test_board_variables(board: dict[str, Any]) -> None:
         "hegui-daemon": {"job", "instance"},
         "hegui-ledgers": {"tenant", "entity", "year"},
         "hegui-duties": {"tenant", "service"},
+        "hegui-optouts": {"tenant", "service"},
     }.get(board["uid"], {"tenant", "service", "rule"})
     assert set(known) == wanted | {"datasource", "runbook_base"}
     for variable in known.values():
@@ -119,7 +127,7 @@ def test_panel(board: dict[str, Any], panel: dict[str, Any]) -> None:
         assert found, expression
         assert found <= KNOWN
         windows = re.findall(r"\[([^\]]+)\]", expression)
-        assert set(windows) <= {"$__rate_interval", "$__range"}
+        assert set(windows) <= {"$__rate_interval", "$__range", "$__range:$__interval"}
         assert all("$__rate_interval" in part for part in re.findall(r"\bi?rate\([^\]]+\]", expression))
 
 
@@ -198,6 +206,52 @@ ANSWERS = [
         },
     ),
     ("overview", "Waivers without effect", {'compliance_waivers{instance="a",state="active"}': "2x600"}, {"{}": 0}),
+    (
+        "optouts",
+        "Age of the snapshot",
+        {
+            'compliance_optouts_snapshot_timestamp_seconds{instance="a"}': "32400x600",
+            'compliance_optouts_snapshot_timestamp_seconds{instance="b"}': "28800x600",
+            'compliance_optouts_snapshot_timestamp_seconds{instance="no folder"}': "0x600",
+        },
+        {"{}": 7200},
+    ),
+    (
+        "optouts",
+        "Age of the snapshot",
+        {'compliance_optouts_snapshot_timestamp_seconds{instance="no folder"}': "0x600"},
+        {"{}": -1},
+    ),
+    (
+        "optouts",
+        "Failed an opt-out rule",
+        {
+            # In the range of six hours 360 of the 600 minutes.
+            'compliance_service_evaluations_total{instance="a",service="s",rule="OPT001",outcome="fail"}': "0+1x600",
+            'compliance_service_evaluations_total{instance="b",service="s",rule="OPT001",outcome="fail"}': "0+1x600",
+            'compliance_service_evaluations_total{instance="a",service="s",rule="OPT012",outcome="fail"}': "0x600",
+            'compliance_service_evaluations_total{instance="a",service="s",rule="OPT003",outcome="error"}': "0+1x600",
+            'compliance_service_evaluations_total{instance="a",service="s",rule="OPT005",outcome="fail"}': "0+1x600",
+            'compliance_service_evaluations_total{instance="a",service="s",rule="OPT010",outcome="fail"}': "0x600",
+            'compliance_sweep_hits_total{instance="c",service="s"}': "0+2x600",
+            'compliance_sweep_hits_total{instance="c",service="other"}': "5x600",
+            'compliance_sweep_hits_total{instance="d",service="s"}': "_x590 7x10",  # born at 7: it went on with a sweep at once
+        },
+        {'{service="s", rule="OPT001"}': 720, '{service="s", rule="OPT010"}': 727},
+    ),
+    (
+        "optouts",
+        "Records still to be read",
+        {
+            # Two sweepers that read the same; a topic that they have read already.
+            'compliance_sweep_remaining_records{instance="a",topic="ingest",partition="0"}': "700x600",
+            'compliance_sweep_remaining_records{instance="b",topic="ingest",partition="0"}': "500x600",
+            'compliance_sweep_remaining_records{instance="b",topic="ingest",partition="1"}': "30x600",
+            'compliance_sweep_records_total{instance="a",topic="ingest"}': "9x600",
+            'compliance_sweep_records_total{instance="a",topic="generation"}': "9x600",
+        },
+        {'{topic="ingest"}': 730, '{topic="generation"}': 0},
+    ),
 ]
 """Board, panel, series over the ten hours before, and what the panel shows then."""
 

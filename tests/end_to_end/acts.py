@@ -32,6 +32,7 @@ from tests.servers.webhook import WebhookReceiver
 
 WAIT_S = 60.0
 GENERATION, INGEST = "compliance.generation.v1", "compliance.ingest.v1"
+OPTOUTS = "compliance.optouts.v1"
 FINDINGS = "compliance.findings.v1"
 VIOLATIONS = "compliance.violations.v1"
 DEAD_LETTERS = "compliance.dead-letters.v1"
@@ -57,6 +58,7 @@ class Alarm(NamedTuple):
 
     page: dict[str, Any]
     ingest_page: dict[str, Any]
+    removal_page: dict[str, Any]
     trial: dict[str, Any]
     trial_said: str
     open_issues: list[dict[str, Any]]
@@ -72,6 +74,7 @@ class Relief(NamedTuple):
 
     resolved: dict[str, Any]
     ingest_resolved: dict[str, Any]
+    removal_resolved: dict[str, Any]
     findings: list[Read]
 
 
@@ -93,7 +96,7 @@ def scene(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     hooks = {name: WebhookReceiver() for name in RECEIVERS}
     pager = alertmanager(hooks)
     watcher = prometheus(*ports, pager.address)
-    traffic = Traffic(kafka.bootstrap, GENERATION, INGEST)
+    traffic = Traffic(kafka.bootstrap, GENERATION, INGEST, OPTOUTS)
     policy(folder)
     config = settings(folder, kafka.bootstrap, ports, pager.url)
     with hooks["pager"], hooks["ticket"], hooks["report"], hooks["deadman"], pager, watcher:
@@ -102,6 +105,8 @@ def scene(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
         daemon = Daemon(folder, config, ports)
         try:
             daemon.wait_ready()
+            # Prometheus looks for its targets every five seconds, and what is counted before that no rate shows.
+            watcher.wait_for('up{job=~"hegui-.+"} == 1', lambda found: len(found) == len(ports), WAIT_S)
             yield Scene(kafka, config, created.stdout, daemon, watcher, hooks, traffic)
         finally:
             traffic.finish()
@@ -137,8 +142,9 @@ def alarm(scene: Scene) -> Alarm:
     pager = scene.hooks["pager"]
     page = pager.wait_for(about("LBL001", "firing"), WAIT_S)
     ingest_page = pager.wait_for(about("TRN001", "firing"), WAIT_S)
+    removal_page = pager.wait_for(about("OPT010", "firing"), WAIT_S)
     # The two issues that must not page are there too, in the same Prometheus.
-    open_issues = scene.prometheus.wait_for("compliance_open_issues", lambda found: len(found) == 3, WAIT_S)
+    open_issues = scene.prometheus.wait_for("compliance_open_issues", lambda found: len(found) == 4, WAIT_S)
     suppressed = scene.prometheus.wait_for("compliance_suppressed_issues", bool, WAIT_S)
     trial = hegui("alerts", "test", "--config", scene.config)
     assert trial.returncode == 0, trial.stderr
@@ -148,7 +154,17 @@ def alarm(scene: Scene) -> Alarm:
     alerts = _settled_alerts(scene.prometheus)
     violations = scene.read(VIOLATIONS)
     return Alarm(
-        page, ingest_page, test_page, trial.stdout, open_issues, suppressed, answers, rules, alerts, violations
+        page,
+        ingest_page,
+        removal_page,
+        test_page,
+        trial.stdout,
+        open_issues,
+        suppressed,
+        answers,
+        rules,
+        alerts,
+        violations,
     )
 
 
@@ -157,6 +173,7 @@ def relief(scene: Scene, alarm: Alarm) -> Relief:
     scene.traffic.mend()
     resolved = scene.hooks["pager"].wait_for(about("LBL001", "resolved"), WAIT_S)
     ingest_resolved = scene.hooks["pager"].wait_for(about("TRN001", "resolved"), WAIT_S)
+    removal_resolved = scene.hooks["pager"].wait_for(about("OPT010", "resolved"), WAIT_S)
 
     def closed() -> bool:
         latest = {read.key: read.json()["activity_name"] for read in scene.read(FINDINGS)}
@@ -164,7 +181,7 @@ def relief(scene: Scene, alarm: Alarm) -> Relief:
 
     wait_until(closed, WAIT_S, "all issues closed")
     scene.prometheus.wait_for("compliance_open_issues or compliance_suppressed_issues", lambda found: not found, WAIT_S)
-    return Relief(resolved, ingest_resolved, scene.read(FINDINGS))
+    return Relief(resolved, ingest_resolved, removal_resolved, scene.read(FINDINGS))
 
 
 @pytest.fixture(scope="package")

@@ -59,7 +59,7 @@ def policy(folder: Path) -> Path:
 
 
 def settings(folder: Path, bootstrap: str, ports: tuple[int, int, int], alertmanager_url: str) -> Path:
-    """The example settings beside the policy, with addresses of this run and an issue that closes in seconds."""
+    """The example settings beside the policy, with addresses of this run, an issue that closes in seconds and a sweep that begins in one."""
     file = folder / "hegui.toml"
     pages = f'pages_url = "{RUNBOOK_BASE}/rules/pages"'
     text = replaced(
@@ -70,6 +70,7 @@ def settings(folder: Path, bootstrap: str, ports: tuple[int, int, int], alertman
         ("sweep_port = 9466", f"sweep_port = {ports[2]}"),
         ("quiet_seconds = 900 ", f"update_seconds = 1\n{pages}\nquiet_seconds = 4 "),
     )
+    text += "\n[sweep]\nbatch_seconds = 1\n"
     text += f'\n[evaluator]\ntick_seconds = 0.5\n\n[alerts]\nalertmanager_url = "{alertmanager_url}"\n'
     file.write_text(text, "utf-8")
     return file

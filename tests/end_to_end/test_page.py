@@ -30,8 +30,15 @@ from tests.end_to_end.topics import Read
 
 pytestmark = pytest.mark.end_to_end
 
-ISSUES = {("LBL001", "image-studio"), ("LBL002", "image-studio"), ("MOD001", "chat-assistant"), ("TRN001", "crawler")}
-PAGED = {"LBL001", "TRN001"}
+ISSUES = {
+    ("LBL001", "image-studio"),
+    ("LBL002", "image-studio"),
+    ("MOD001", "chat-assistant"),
+    ("TRN001", "crawler"),
+    ("OPT010", "crawler"),
+}
+PAGED = {"LBL001", "TRN001", "OPT010"}
+OF_INGEST = {"TRN001", "OPT010"}
 OUTCOMES = {kind: (kind, "fail") for kind in ("LBL001", "LBL002", "TRN001")} | {"waived": ("MOD001", "waived")}
 """Kind of fault to the rule and the outcome that its violation must show."""
 
@@ -69,8 +76,20 @@ def test_every_failing_event_has_its_violation_whatever_its_encoding(scene: Scen
     found = [
         (made["uid"], result["rule"], result["outcome"], made["occurred_at_ms"])
         for made, result in results(curtain.violations)
+        if result["rule"] != "OPT010"
     ]
     assert Counter(found) == Counter(wanted)
+
+
+def test_the_record_that_was_ingested_before_the_opt_out_is_found_once(scene: Scene, curtain: Curtain) -> None:
+    (sent,) = scene.traffic.refused
+    wanted = [(result_uid("OPT010", "default", sent.source, sent.id), "fail", sent.id, sent.at_ms)]
+    found = [
+        (result["uid"], result["outcome"], made["id"], made["occurred_at_ms"])
+        for made, result in results(curtain.violations)
+        if result["rule"] == "OPT010"
+    ]
+    assert found == wanted
 
 
 def test_violations_say_what_failed_and_where(scene: Scene, curtain: Curtain) -> None:
@@ -83,7 +102,7 @@ def test_violations_say_what_failed_and_where(scene: Scene, curtain: Curtain) ->
         assert (event.get_type(), event.get_source()) == ("hegui.violation.v1", "hegui")
         assert event.get_id() == read.json()["uid"]
     for made, result in results(curtain.violations):
-        assert made["topic"] == (INGEST if result["rule"] == "TRN001" else GENERATION)
+        assert made["topic"] == (INGEST if result["rule"] in OF_INGEST else GENERATION)
         assert result["clauses"]
         assert result["stage"] == ("sandbox" if result["rule"] == "LBL002" else "stable")
         assert result.get("waiver") == ("W-1" if result["rule"] == "MOD001" else None)
@@ -195,6 +214,16 @@ def test_the_page_links_to_the_runbook_and_the_dashboard(alarm: Alarm) -> None:
 
 def test_a_failing_ingest_event_pages_the_team_of_the_data(alarm: Alarm, relief: Relief) -> None:
     (alert,), (after,) = alarm.ingest_page["alerts"], relief.ingest_resolved["alerts"]
+    labels = alert["labels"]
+    assert (labels["service"], labels["severity"], labels["team"]) == ("crawler", "high", "data")
+    assert in_repository(alert["annotations"]["runbook_url"]).is_file()
+    assert (after["status"], after["fingerprint"]) == ("resolved", alert["fingerprint"])
+
+
+def test_an_opt_out_pages_the_team_whose_records_it_covers_until_they_are_taken_out(
+    scene: Scene, alarm: Alarm, relief: Relief
+) -> None:
+    (alert,), (after,) = alarm.removal_page["alerts"], relief.removal_resolved["alerts"]
     labels = alert["labels"]
     assert (labels["service"], labels["severity"], labels["team"]) == ("crawler", "high", "data")
     assert in_repository(alert["annotations"]["runbook_url"]).is_file()

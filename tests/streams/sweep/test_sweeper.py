@@ -9,10 +9,12 @@ from aiokafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from hegui.rules.facts import OptOut
 from hegui.rules.violations import result_uid
 from hegui.streams.errors import SettingsError, StateVersionError
+from hegui.streams.metrics import SweeperMetrics
 from hegui.streams.simulation import crawled, encode, envelope
 from hegui.streams.sweep.progress import SweepProgress
 from hegui.streams.sweep.sweeper import Sweeper
@@ -64,7 +66,7 @@ async def test_without_a_new_no_the_inputs_are_not_read(monkeypatch):
     world.append(world.optouts, None, b"{}")
     await world.follow()
     assert world.violations() == {}
-    assert world.value("compliance_sweep_records_total", topic=TOPIC) is None
+    assert world.value("compliance_sweep_records_total", topic=TOPIC) == 0
     assert world.progress() == SweepProgress({"0": 4})
 
 
@@ -119,6 +121,27 @@ async def test_a_sweep_that_died_goes_on_where_it_was(monkeypatch):
     await world.follow()
     assert world.violations().keys() == set(uids.values())
     assert world.value("compliance_sweep_records_total", topic=TOPIC) == before + 24 - done
+
+
+async def test_a_new_process_that_goes_on_with_a_sweep_says_what_waits(monkeypatch):
+    world = World(monkeypatch)
+    fill(world)
+    world.refuse(*(refusal(n) for n in range(6)))
+    world.lives = 12
+    with pytest.raises(DiedError):
+        await world.follow()
+    world.lives, world.metrics = 10**9, SweeperMetrics(CollectorRegistry())
+    sweep = world.sweeper()
+    send, told = sweep._send, []
+
+    async def look(outputs):
+        told.append(world.value("compliance_sweep_pending_optouts"))
+        await send(outputs)
+
+    monkeypatch.setattr(sweep, "_send", look)
+    await asyncio.wait_for(sweep.follow(world.stop), 30)
+    assert set(told) == {6}
+    assert world.value("compliance_sweep_pending_optouts") == 0
 
 
 @pytest.mark.parametrize("at", range(0, 12, 3))
