@@ -5,13 +5,22 @@ from __future__ import annotations
 import msgspec
 
 from hegui.rules.fact_tables import FactStatus, FactTable, OptOut
+from hegui.rules.optout_subjects import subject_defect
 from hegui.rules.preferences import LONGEST_MATCH, NO_TO_TRAINING
 
 KNOWN_WITHIN_MS = 60_000
 """How long after its record a statement may not yet have reached every evaluator: what came in by then may have passed unjudged."""
 
 _decode = msgspec.json.Decoder(OptOut).decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def _read(value: bytes) -> OptOut | None:
+    """Return a statement; None for what the evaluators bury."""
+    try:
+        found = _decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if subject_defect(found.scheme, found.subject) is None else None
 
 
 def _part_of(statement: OptOut) -> tuple[str, str] | None:
@@ -45,9 +54,8 @@ class Batch:
         if value is None:
             self.table.put(key, None)
             return
-        try:
-            statement = _decode(value)
-        except _UNREADABLE:
+        statement = _read(value)
+        if statement is None:
             return
         self.table.put(key, statement)
         if (part := _part_of(statement)) is not None:
@@ -64,13 +72,11 @@ class Batch:
         """Take in a record from before the batch, when it takes a part out of what is new, as `Allow` in a robots.txt. An older no was swept before."""
         if key is None or key in self._keys:
             return
-        try:
-            statement = None if value is None else _decode(value)
-        except _UNREADABLE:
-            return
-        if statement is None:
+        if value is None:
             self.table.put(key, None)
-        elif statement.value != "deny" and _part_of(statement) in self._parts:
+            return
+        statement = _read(value)
+        if statement is not None and statement.value != "deny" and _part_of(statement) in self._parts:
             self.table.put(key, statement)
 
     @property

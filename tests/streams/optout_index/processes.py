@@ -56,7 +56,7 @@ class Broker:
 
     def refuse(self, *names: str, partition: TopicPartition = ONE) -> None:
         for name in names:
-            self.send(name, OptOut("work", name, "deny", 10), partition)
+            self.send(name, OptOut("holder", name, "deny", 10), partition)
 
     def make_anew(self) -> None:
         """Delete the topic and create it."""
@@ -97,7 +97,7 @@ class Process:
         return self.index.status is FactStatus.READY
 
     def refused(self, *names: str) -> list[str]:
-        return [name for name in names if self.index.at(("work", name), 20)]
+        return [name for name in names if self.index.at(("holder", name), 20)]
 
 
 async def until(condition: Callable[[], bool]) -> None:
