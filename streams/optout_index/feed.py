@@ -143,6 +143,9 @@ class OptOutFeed:
         except SnapshotError as error:
             log.warning("optouts_snapshot_refused", problem=str(error))
             self._load(remove=True)
+        except OSError as error:
+            self._not_opened(error)
+            self._wait()
         else:
             covered = file.header.positions
             problem = _missing(covered, {p.partition: end for p, end in ends.items()})
@@ -251,9 +254,15 @@ class OptOutFeed:
             return
         try:
             self._adopt(self._folder.open())
-        except (FileNotFoundError, SnapshotError) as error:
+        except SnapshotError as error:
             log.warning("optouts_snapshot_refused", problem=str(error))
-            self._folder.remove()
+            self._folder.remove(only=present)
+        except OSError as error:  # removed meanwhile, or nothing can be opened here: it is the snapshot of others too
+            self._not_opened(error)
+
+    @staticmethod
+    def _not_opened(error: OSError) -> None:
+        log.warning("optouts_snapshot_not_opened", problem=error.strerror)
 
     def _adopt(self, file: SnapshotFile) -> bool:
         before = self._index.file

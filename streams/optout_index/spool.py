@@ -86,6 +86,12 @@ class Spool:
         self._values.flush()
 
     def close(self) -> None:
-        """Write out what is buffered."""
-        self._rows.close()
-        self._values.close()
+        """Write out what is buffered.
+
+        Raises:
+            OSError: the disk is full. The files are closed all the same.
+        """
+        try:
+            self._rows.close()
+        finally:
+            self._values.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -75,12 +76,12 @@ class Writer:
         if self._spool is None:
             self._spool = self._folder.spool(self._index.seed)
         await _append(self._spool, self._index.recent())
+        self._spool.flush()
         self._index.forget_recent()
 
     def write_first(self, log_name: str) -> None:
         """Make a snapshot of the spool alone, in the background. All that was read must be in it."""
         assert self._spool is not None
-        self._spool.flush()
         self._task = asyncio.create_task(self._folder.build(self._order(log_name, self._index.positions), None))
 
     def write(self, log_name: str) -> None:
@@ -143,8 +144,9 @@ class Writer:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         if self._spool is not None:
-            self._spool.close()
-            self._spool = None
+            spool, self._spool = self._spool, None
+            with suppress(OSError):  # a full disk: what is buffered is given up anyway
+                spool.close()
 
 
 async def _append(spool: Spool, records: list[tuple[bytes, Recent]]) -> None:

@@ -1,6 +1,9 @@
 """Snapshots that are broken or cannot be written, and logs that are not the ones they rest on: never ready without all that is known."""
 
 import asyncio
+import os
+import resource
+import shutil
 import time
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from hegui.streams.optout_index import writer as writer_module
 from hegui.streams.optout_index.feed import State
 from hegui.streams.optout_index.folder import BuildError, Folder
 from hegui.streams.optout_index.layout import SNAPSHOT, SnapshotError
+from hegui.streams.optout_index.snapshot_file import SnapshotFile
 from hegui.streams.optout_index.spool import Order
 from hegui.streams.optout_index.table import OptOutIndex
 from tests.streams.optout_index.processes import ONE, TOPIC, TWO, Broker, Process, names, running, until
@@ -71,8 +75,8 @@ def lost(logs: list) -> list[str]:
     return [entry["problem"] for entry in logs if entry["event"] == "optouts_log_lost"]
 
 
-async def stays_unready(process: Process) -> None:
-    await until(lambda: process.state is State.LOST)
+async def stays_unready(process: Process, state: State = State.LOST) -> None:
+    await until(lambda: process.state is state)
     for _ in range(30):
         await asyncio.sleep(0.01)
         assert not process.ready
@@ -195,6 +199,77 @@ async def test_a_spool_that_cannot_be_written_begins_again(
     async with running(tmp_path, most_recent=600) as process:
         await until(lambda: process.ready)
         assert process.refused(*names(5010)) == names(5000)
+
+
+async def test_a_full_disk_in_the_first_load_is_tried_again(broker: Broker, tmp_path: Path):
+    broker.refuse(*names(5000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (100_000, hard)
+    )  # what is buffered fails when it is written out, and when the file is closed
+    try:
+        with structlog.testing.capture_logs() as logs:
+            async with running(tmp_path, most_recent=600) as process:
+                await until(lambda: "optouts_snapshot_not_written" in [entry["event"] for entry in logs])
+                assert not process.ready
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+                await until(lambda: process.ready)
+                assert process.refused(*names(5010)) == names(5000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_reader_that_cannot_open_files_leaves_the_snapshot_of_all(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    broker.refuse("a")
+    opened = SnapshotFile.__init__
+
+    def too_many(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    async with running(tmp_path, most_recent=5) as writer, running(tmp_path, most_recent=5) as reader:
+        await until(lambda: writer.index.entries == reader.index.entries == 1)
+        kept = writer.index.file.path
+        monkeypatch.setattr(SnapshotFile, "__init__", too_many)
+        with structlog.testing.capture_logs() as logs:
+            older = reader.feed._optouts._folder.present()
+            other = kept.with_name("other")
+            shutil.copy(kept, other)
+            other.replace(kept)  # as a newer one takes its place
+            newer = reader.feed._optouts._folder.present()
+            assert newer != older
+            await until(lambda: [entry["event"] for entry in logs].count("optouts_snapshot_not_opened") >= 2)
+        assert reader.feed._optouts._folder.present() == newer
+        assert writer.ready
+        assert reader.ready
+        monkeypatch.setattr(SnapshotFile, "__init__", opened)
+        await until(lambda: reader.index.file.identity == writer.index.file.identity == newer)
+
+
+async def test_a_start_that_cannot_open_files_waits(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    broker.refuse("a")
+    async with running(tmp_path) as process:
+        await until(lambda: process.index.entries == 1)
+        kept = process.feed._optouts._folder.present()
+    opened, locked = SnapshotFile.__init__, os.open
+
+    def too_many(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(SnapshotFile, "__init__", too_many)
+    async with running(tmp_path) as process:
+        await stays_unready(process, State.WAITING)
+        monkeypatch.setattr(SnapshotFile, "__init__", opened)
+        await until(lambda: process.ready)
+        assert process.index.file.identity == kept
+    monkeypatch.setattr("hegui.streams.optout_index.folder.os.open", too_many)
+    folder = Folder.__new__(Folder)
+    folder.path, folder._lock_fd = tmp_path, -1
+    assert not folder.lock()
+    monkeypatch.setattr("hegui.streams.optout_index.folder.os.open", locked)
+    assert folder.lock()
+    folder.close()
 
 
 async def test_the_builder_says_what_is_wrong_in_one_sentence(tmp_path: Path):
