@@ -66,6 +66,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """Length of all values."""
     written_at: int
     """When it was written, epoch seconds."""
+    current_at: int
+    """When the topic last said nothing that is not in it, epoch seconds: later tombstones must still be there to be read."""
     hot_check: str
     """xxh3-128 of filter, fences and checks, hexadecimal."""
 

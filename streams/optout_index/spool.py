@@ -46,6 +46,8 @@ class Order(msgspec.Struct, frozen=True):
     """What the snapshot will cover."""
     written_at: int
     """Epoch seconds."""
+    current_at: int
+    """When all that the topic said had been read, epoch seconds."""
 
 
 class Spool:

@@ -37,6 +37,10 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._again_at = clock()
         self._ordered: tuple[str, dict[int, int]] = ("", {})
+        self.current_at = 0
+        """When the index last knew all that the topic said, epoch seconds."""
+        self.renew_seconds = 0.0
+        """How far a snapshot may fall behind `current_at`, although no records have come."""
 
     @property
     def busy(self) -> bool:
@@ -64,6 +68,8 @@ class Writer:
             return False
         file = self._index.file
         if file is None or self._folder.present() is None or self.full:
+            return True
+        if self.current_at - file.header.current_at >= self.renew_seconds:
             return True
         return self._index.recent_records > 0 and time.time() - file.header.written_at >= MOST_AGE_SECONDS
 
@@ -108,6 +114,7 @@ class Writer:
             seed=self._index.seed,
             positions=dict(positions),
             written_at=round(time.time()),
+            current_at=self.current_at,
         )
 
     def written(self) -> SnapshotFile | None:

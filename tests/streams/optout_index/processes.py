@@ -31,6 +31,7 @@ class Broker:
         self.log = {ONE: FakePartition(), TWO: FakePartition()}
         self.identity = f"cluster/{TOPIC}/id"
         self.away = False
+        self.kept_seconds = 86_400.0
         self.readers: list[FakeConsumer] = []
 
         async def identity_of(_: object, topic: str) -> str:
@@ -40,7 +41,12 @@ class Broker:
                 raise KafkaConnectionError
             return self.identity
 
+        async def kept(_: object, topic: str) -> float:
+            assert topic == TOPIC
+            return self.kept_seconds
+
         patch.setattr(feed_module, "identity_of", identity_of)
+        patch.setattr(feed_module, "tombstones_kept_seconds", kept)
         patch.setattr("hegui.streams.facts_feed.reader", self._reader)
 
     def _reader(self, _: object) -> FakeConsumer:

@@ -6,11 +6,14 @@ import resource
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 import structlog
+from aiokafka.errors import IncompatibleBrokerVersion
 
+from hegui.rules.facts import OptOut
 from hegui.streams.errors import SettingsError
 from hegui.streams.optout_index import writer as writer_module
 from hegui.streams.optout_index.feed import State
@@ -19,6 +22,7 @@ from hegui.streams.optout_index.layout import SNAPSHOT, SnapshotError
 from hegui.streams.optout_index.snapshot_file import SnapshotFile
 from hegui.streams.optout_index.spool import Order
 from hegui.streams.optout_index.table import OptOutIndex
+from hegui.streams.optout_index.tombstones import tombstones_kept_seconds
 from tests.streams.optout_index.processes import ONE, TOPIC, TWO, Broker, Process, names, running, until
 
 
@@ -270,6 +274,111 @@ async def test_a_start_that_cannot_open_files_waits(broker: Broker, tmp_path: Pa
     monkeypatch.setattr("hegui.streams.optout_index.folder.os.open", locked)
     assert folder.lock()
     folder.close()
+
+
+DAY_S = 86_400
+
+
+class Clock:
+    """The time of day, as far on as is wanted."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.ahead = 0.0
+        now = time.time
+        patch.setattr(time, "time", lambda: now() + self.ahead)
+
+
+@pytest.mark.parametrize(("days", "anew"), [(26, False), (28, True)])
+async def test_a_snapshot_older_than_what_the_topic_keeps_of_removals_is_made_anew(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, anew: bool
+):
+    clock = Clock(monkeypatch)
+    broker.kept_seconds = 30 * DAY_S
+    broker.send("yes", OptOut("holder", "yes", "allow", 10))
+    broker.refuse("a")
+    async with running(tmp_path) as process:
+        await until(lambda: process.index.entries == 2)
+    broker.send("yes", None)
+    broker.refuse("b")
+    if anew:  # compaction has removed the tombstone, and what it removed
+        broker.log[ONE].records = [record for record in broker.log[ONE].records if record.key != b"yes"]
+    clock.ahead = days * DAY_S
+    with structlog.testing.capture_logs() as logs:
+        async with running(tmp_path) as process:
+            await until(lambda: process.ready and process.index.at(("holder", "b"), 20) != ())
+            assert process.index.at(("holder", "yes"), 20) == ()
+            await until(lambda: process.index.entries == 2)
+    told = [entry for entry in logs if entry["event"] == "optouts_snapshot_outdated"]
+    assert [(entry["hours"], entry["tombstones_kept_hours"]) for entry in told] == [(28 * 24, 30 * 24)] * anew
+
+
+async def test_a_snapshot_is_renewed_although_nothing_comes(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clock = Clock(monkeypatch)
+    broker.kept_seconds = 4 * DAY_S
+    broker.refuse("a")
+    async with running(tmp_path) as process:
+        await until(lambda: process.index.entries == 1 and process.index.recent_records == 0)
+        first = process.index.file.header
+        clock.ahead = DAY_S + 5
+        await until(lambda: process.index.file.header.current_at >= first.current_at + DAY_S)
+        assert process.refused("a") == ["a"]
+
+
+async def test_a_snapshot_written_while_the_reader_is_behind_is_no_younger_for_it(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clock = Clock(monkeypatch)
+    broker.kept_seconds = 30 * DAY_S
+    broker.refuse("a")
+    async with running(tmp_path) as process:
+        await until(lambda: process.index.entries == 1)
+        first = process.index.file.header.current_at
+    broker.refuse("b", "c")
+    broker.log[ONE].next_offset = broker.log[ONE].end + 5  # what it has not got yet
+    clock.ahead = 20 * DAY_S
+    async with running(tmp_path, most_recent=2) as process:
+        await until(lambda: process.index.entries == 3)
+        assert not process.ready
+        assert process.index.file.header.current_at == first
+
+
+class _Client:
+    """A broker's answers to DescribeConfigs."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+        self.asked: list[object] = []
+
+    def get_random_node(self) -> int | None:
+        return None if self.answer is None else 1
+
+    async def send(self, node: int, request: object) -> object:
+        assert node == 1
+        self.asked.append(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return SimpleNamespace(resources=self.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        ([(0, None, 2, TOPIC, [("delete.retention.ms", "2592000000", False, 1, False, [])])], 30 * DAY_S),
+        ([(29, "not authorized", 2, TOPIC, [])], DAY_S),
+        (IncompatibleBrokerVersion(), DAY_S),
+    ],
+)
+async def test_how_long_tombstones_are_kept_is_asked_for(answer: object, seconds: float):
+    client = _Client(answer)
+    assert await tombstones_kept_seconds(SimpleNamespace(_client=client), TOPIC) == seconds
+    assert len(client.asked) == 1
+
+
+async def test_without_a_broker_nobody_knows_how_long_tombstones_are_kept():
+    with pytest.raises(LookupError):
+        await tombstones_kept_seconds(SimpleNamespace(_client=_Client(None)), TOPIC)
 
 
 async def test_the_builder_says_what_is_wrong_in_one_sentence(tmp_path: Path):

@@ -51,7 +51,7 @@ class World:
 
     def order(self, index: OptOutIndex) -> Order:
         path = str(self.folder.path)
-        return Order(path, self.folder.form, LOG, index.seed, dict(index.positions), 1)
+        return Order(path, self.folder.form, LOG, index.seed, dict(index.positions), 1, 1)
 
     def snapshot(self, range_rows: int = 3) -> None:
         """Write a snapshot of the index and use it."""
