@@ -6,6 +6,7 @@ inconclusive. The tables are filled by `streams.facts_feed` between batches; rul
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -45,6 +46,10 @@ MAX_ORIGIN = 300
 
 _NOWHERE: tuple[tuple[str, ...], bool] = ((), False)
 """Of a host: no statement about its domains, none about an address on it."""
+
+
+# An origin that is read alike whatever follows it, and is kept: no blank, no user, no empty port.
+_KEPT = re.compile(r"https?://[^\s:@]+(?::[0-9]+)?")
 
 
 def _origin_of(url: str) -> str:
@@ -110,7 +115,7 @@ class Snapshot:
             host = host_of(url)
             domains, addressed = tuple([d for d in domains_of(host) if ("domain", d) in table]), (HOST, host) in table
             found = (domains, addressed) if domains or addressed else _NOWHERE
-            if origin.startswith(("https://", "http://")) and len(origin) <= MAX_ORIGIN:
+            if len(origin) <= MAX_ORIGIN and _KEPT.fullmatch(origin):
                 if len(known) >= MAX_ORIGINS:
                     known.clear()
                 known[origin] = found
@@ -283,7 +288,13 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
             return UNKNOWN
         subjects = [table.at(("domain", domain), at_ms) for domain in reversed(domains)]
         if addressed:
-            address = address_of(url)
+            try:
+                address = address_of(url)
+            except ValueError:
+                of_domain = combined(subjects, at_ms)
+                if of_domain.value == "deny":  # whatever the path
+                    return of_domain
+                raise
             subjects += [table.at(("url_prefix", prefix), at_ms) for prefix in prefixes_of(address)]
             subjects.append(table.at(("url", address.text()), at_ms))
         return combined(subjects, at_ms)

@@ -148,6 +148,25 @@ _STRICT = {"opt_out_unknown": "fail"}
         ),
         unclear("nothing to look up", source_type="crawl"),
         unclear("address without a host", source_type="crawl", url="/a/b"),
+        fails(
+            "a blank before the address",
+            source_type="crawl",
+            url=" https://example.com/a",
+            given={"optouts": (_DOMAIN,)},
+        ),
+        fails(
+            "refused domain, a port that cannot be",
+            source_type="crawl",
+            url="https://example.com:99999/",
+            given={"optouts": (_DOMAIN, _PAGE)},
+        ),
+        unclear("two schemes", source_type="crawl", url="https://https://example.com/"),
+        unclear(
+            "a backslash in the path, where pages are registered",
+            source_type="crawl",
+            url="https://example.com/x\\..\\a",
+            given={"optouts": (_PAGE,)},
+        ),
         unclear("registry not connected", source_type="crawl", url="https://example.com/", given={"optouts": None}),
     ),
 )

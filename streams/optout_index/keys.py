@@ -11,7 +11,7 @@ from xxhash import xxh3_64_intdigest as digest
 
 from hegui.rules.fact_tables import HOST, OptOut, OptOutScheme
 
-KEY_FORM = 1
+KEY_FORM = 2
 """Raise it when `OptOut.key()` or `gate()` returns another key for the same record: snapshots hold hashes of keys."""
 
 
