@@ -34,6 +34,7 @@ from hegui.rules.optout_table import OptOutTable
 from hegui.rules.policy import Entity, ModelTest, Policy, Service
 from hegui.rules.preferences import UNKNOWN, Preference, combined
 from hegui.rules.waivers import Waiver
+from hegui.rules.works import readable_work
 
 MAX_REGIONS = 1000
 
@@ -199,7 +200,15 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         """
         if scheme in NAMED_OTHERWISE:
             subject = normal_subject(scheme, subject)
-        records = self.snapshot.optouts.at((scheme, subject), self.at_ms)
+        return self._said_of((scheme, subject), grace_ms)
+
+    def preference_for_work(self, text: str) -> tuple[Preference, bool]:
+        """Return what is known of the wish about training on a work, and whether its identifier can be read."""
+        found = readable_work(text)
+        return self._said_of(("work", text if found is None else found), 0), found is not None
+
+    def _said_of(self, key: tuple[str, str], grace_ms: int) -> Preference:
+        records = self.snapshot.optouts.at(key, self.at_ms)
         if not records:  # nearly always
             return UNKNOWN
         return combined((records,), self.at_ms - grace_ms)

@@ -115,7 +115,7 @@ def test_what_nobody_spoke_of_is_told_at_once_and_only_while_that_is_so() -> Non
     assert told("cd" * 32, None)
     assert not told(None, page)  # nobody asked for its host yet
     for _ in range(2):
-        assert registered_preference(record, facts) == (UNKNOWN, True)
+        assert registered_preference(record, facts) == (UNKNOWN, None)
         assert told(record.content_sha256, page)
         assert told(None, page)
     for number, record_of_host in enumerate(
@@ -126,7 +126,7 @@ def test_what_nobody_spoke_of_is_told_at_once_and_only_while_that_is_so() -> Non
         assert registered_preference(record, facts)[0].statement is record_of_host, number
         assert not told(None, page)
         table.put(b"more", None)
-        assert registered_preference(record, facts) == (UNKNOWN, True)
+        assert registered_preference(record, facts) == (UNKNOWN, None)
         assert told(None, page)
 
 
