@@ -33,6 +33,7 @@ from hegui.rules.iscc import ContentUnit
 from hegui.rules.optout_table import OptOutTable
 from hegui.rules.policy import Entity, ModelTest, Policy, Service
 from hegui.rules.preferences import UNKNOWN, Preference, combined
+from hegui.rules.values import key_id_of
 from hegui.rules.waivers import Waiver
 from hegui.rules.works import readable_work
 
@@ -217,6 +218,18 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         """Return the statement that refuses training on `subject`, or None."""
         found = self.preference(scheme, subject, grace_ms=grace_ms)
         return found.statement if found.value == "deny" else None
+
+    def knows_key_of(self, user_key: str) -> bool:
+        """Tell whether a refusal of a user would stand under this key: not when users have refused under other key ids alone.
+
+        One person has another hash under each key (one for each controller and legal year), so that nothing under the one says
+        nothing about the refusals under the others. Where no user has refused at all, there is nothing to be missed.
+        """
+        earliest, at_ms = self.snapshot.optouts.user_keys, self.at_ms
+        if not earliest:
+            return True
+        first_ms = earliest.get(key_id_of(user_key))
+        return (first_ms is not None and first_ms <= at_ms) or all(other > at_ms for other in earliest.values())
 
     def filing(self, model: str) -> Filing | None:
         """Return a filing of the model in force at the event's time, or None."""

@@ -14,7 +14,7 @@ _UNSPOKEN = (UNKNOWN, None)
 
 def is_named(name: str | None) -> TypeGuard[str]:
     """Tell whether something stands in a name: a blank one is none."""
-    return bool(name) and not name.isspace()
+    return bool(name and not name.isspace())
 
 
 def registered_preference(event: IngestEvent, facts: Facts) -> tuple[Preference, str | None]:

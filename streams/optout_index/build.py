@@ -89,6 +89,7 @@ def build(order: Order, before: SnapshotFile | None = None, *, range_rows: int =
         value_bytes=sum(int(s.rows["length"][s.kept].sum(dtype=np.uint64)) for s in sources),
         written_at=order.written_at,
         hot_check="0" * 32,
+        user_keys=order.user_keys,
     )
     target = folder / SNAPSHOT
     temporary = target.with_name(target.name + ".tmp")

@@ -46,6 +46,8 @@ class Order(msgspec.Struct, frozen=True):
     """What the snapshot will cover."""
     written_at: int
     """Epoch seconds."""
+    user_keys: dict[str, int] = {}
+    """`OptOutIndex.user_keys`."""
 
 
 class Spool:

@@ -107,6 +107,7 @@ class Writer:
             seed=self._index.seed,
             positions=dict(positions),
             written_at=round(time.time()),
+            user_keys=dict(self._index.user_keys),
         )
 
     def written(self) -> SnapshotFile | None:
