@@ -61,7 +61,7 @@ class Batch:
         return bool(self._parts)
 
     def take_older(self, key: bytes | None, value: bytes | None) -> None:
-        """Take in a record from before the batch, when it takes a part out of what is new, as `Allow` in a robots.txt. An older no was swept before."""
+        """Take in a record from before the batch, when it takes a part out of what is new, as `Allow` in a robots.txt of the same reading. An older no was swept before."""
         if key is None or key in self._keys:
             return
         try:
