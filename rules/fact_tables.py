@@ -6,7 +6,7 @@ inconclusive. The tables are filled by `streams.facts_feed` between batches; rul
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
@@ -239,12 +239,8 @@ class FactTable(Generic[FactRecord]):
         self._gates: dict[Hashable, int] = {}
         self.codes = WorkCodes()
         """The ISCC among the keys."""
-        self._user_keys: dict[str, int] = {}
-
-    @property
-    def user_keys(self) -> Mapping[str, int]:
+        self.user_keys: dict[str, int] = {}
         """Key id of users to the earliest time of a statement under it, epoch milliseconds; those that are gone count too."""
-        return self._user_keys
 
     def put(self, record_key: bytes, record: FactRecord | None) -> None:
         """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
@@ -261,7 +257,7 @@ class FactTable(Generic[FactRecord]):
         if record is not None:
             self._count_gate(record, 1)
             if isinstance(record, OptOut):
-                record.note_user_key(self._user_keys)
+                record.note_user_key(self.user_keys)
             self.records[record_key] = record
             key = record.key()
             if key not in self._by_key:

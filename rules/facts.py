@@ -50,8 +50,8 @@ _NOWHERE: tuple[tuple[str, ...], bool] = ((), False)
 """Of a host: no statement about its domains, none about an address on it."""
 
 
-# An origin that is read alike whatever follows it, and is kept: no blank, no user, no empty port.
-_KEPT = re.compile(r"https?://[^\s:@]+(?::[0-9]+)?")
+# An origin that is read alike whatever follows it, and is kept: nothing that is cut off at the end of a URL, no user, no empty port.
+_KEPT = re.compile(r"https?://[^\s\x00-\x20\ufeff:@]+(?::[0-9]+)?")
 
 
 def _origin_of(url: str) -> str:
@@ -225,11 +225,13 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         One person has another hash under each key (one for each controller and legal year), so that nothing under the one says
         nothing about the refusals under the others. Where no user has refused at all, there is nothing to be missed.
         """
-        earliest, at_ms = self.snapshot.optouts.user_keys, self.at_ms
+        earliest = self.snapshot.optouts.user_keys
         if not earliest:
             return True
         first_ms = earliest.get(key_id_of(user_key))
-        return (first_ms is not None and first_ms <= at_ms) or all(other > at_ms for other in earliest.values())
+        if first_ms is not None and first_ms <= self.at_ms:  # nearly always
+            return True
+        return all(other_ms > self.at_ms for other_ms in earliest.values())
 
     def filing(self, model: str) -> Filing | None:
         """Return a filing of the model in force at the event's time, or None."""

@@ -154,9 +154,19 @@ def test_a_domain_registered_in_another_spelling_still_covers(registered: str) -
 
 
 @pytest.mark.parametrize(
-    "first", ["https://https:/x", "https://https:\t/x", "https://https: /x", "https://https:\x00/x"]
+    "first",
+    [
+        "https://https:/x",
+        "https://https:\t/x",
+        "https://https: /x",
+        "https://https:\x00/x",
+        "https://other.example\x00",
+        "https://other.example\ufeff",
+        "https://other.example\u3000",
+        "https://user@other.example/",
+    ],
 )
-def test_the_answer_for_an_empty_port_is_not_kept(first: str) -> None:
+def test_an_answer_that_what_follows_may_change_is_not_kept(first: str) -> None:
     snapshot = Snapshot(BASE_POLICY, loaded([OptOut("domain", "example.com", "deny", 1)]))
     assert snapshot.registered(first) == ((), False)
     assert not snapshot.is_unspoken(None, first)
