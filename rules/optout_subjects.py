@@ -9,14 +9,12 @@ from hegui.rules.addresses import MAX_LEVELS, address_of
 from hegui.rules.fact_tables import ADDRESSES, OptOutScheme
 from hegui.rules.hosts import is_address, normal_host
 from hegui.rules.values import is_person_key
-from hegui.rules.works import normal_holder, normal_work
+from hegui.rules.works import normal_holder, readable_work
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+").fullmatch
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*").fullmatch
 _CONTENT = re.compile("[0-9a-f]{64}").fullmatch
-# Most works are ISBN in normal form: 2 us instead of 18 with python-stdnum, which finds the same.
-_ISBN = re.compile("isbn:97[89][0-9]{10}").fullmatch
 
 
 def subject_defect(scheme: OptOutScheme, subject: str) -> str | None:
@@ -36,18 +34,11 @@ def subject_defect(scheme: OptOutScheme, subject: str) -> str | None:
             return _domain_defect(subject)
         if scheme in ADDRESSES:
             return _address_defect(subject)
-        if not _is_isbn(subject):
-            normal_work(subject)
+        if readable_work(subject) is None:
+            return "no work that can be read"
     except ValueError:
-        return "no address that can be read" if scheme in ADDRESSES else f"no {scheme} that can be read"
+        return "no address that can be read" if scheme in ADDRESSES else "no domain that can be read"
     return None
-
-
-def _is_isbn(text: str) -> bool:
-    if _ISBN(text) is None:
-        return False
-    digits = [int(digit) for digit in text[5:]]
-    return (sum(digits[::2]) + 3 * sum(digits[1::2])) % 10 == 0
 
 
 def _domain_defect(subject: str) -> str | None:

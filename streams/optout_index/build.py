@@ -90,6 +90,7 @@ def build(order: Order, before: SnapshotFile | None = None, *, range_rows: int =
         written_at=order.written_at,
         current_at=order.current_at,
         hot_check="0" * 32,
+        user_keys=order.user_keys,
     )
     target = folder / SNAPSHOT
     temporary = target.with_name(target.name + ".tmp")

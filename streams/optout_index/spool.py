@@ -48,6 +48,8 @@ class Order(msgspec.Struct, frozen=True):
     """Epoch seconds."""
     current_at: int
     """When all that the topic said had been read, epoch seconds."""
+    user_keys: dict[str, int] = {}
+    """`OptOutIndex.user_keys`."""
 
 
 class Spool:

@@ -115,6 +115,7 @@ class Writer:
             positions=dict(positions),
             written_at=round(time.time()),
             current_at=self.current_at,
+            user_keys=dict(self._index.user_keys),
         )
 
     def written(self) -> SnapshotFile | None:

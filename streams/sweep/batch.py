@@ -84,7 +84,7 @@ class Batch:
         """Take in a record from before or after the batch, when it bears on what is new; any other no has a sweep of its own.
 
         Two kinds do: what a source with a new no said of the same subject at other times, since it may have refused long before, or have
-        allowed since; and what takes a part out of a new no, as `Allow` in a robots.txt.
+        allowed since; and what takes a part out of a new no, as `Allow` in a robots.txt of the same reading.
 
         Args:
             key: of the record.

@@ -61,6 +61,10 @@ class _Rest:
     def codes(self) -> WorkCodes:
         return self._table.codes
 
+    @property
+    def user_keys(self) -> Mapping[str, int]:
+        return self._table.user_keys
+
     def at(self, key: tuple[str, str], at_ms: int) -> tuple[OptOut, ...]:
         found = self._table.at(key, at_ms)
         if not self.hidden:  # nearly always

@@ -103,11 +103,19 @@ def test_only_a_no_to_training_or_mining_is_looked_for(category, found) -> None:
 
 
 SITE = OptOut("url_prefix", "example.com/", "deny", AT_MS, source="robots")
-OPEN = OptOut("url_prefix", "example.com/open", "unknown", 1, source="robots")
+OPEN = OptOut("url_prefix", "example.com/open", "unknown", AT_MS, source="robots")
 
 
 @pytest.mark.parametrize(
-    "older", [[], [OPEN], [replace(OPEN, source="tdmrep")], [replace(OPEN, subject="example.org/open")]]
+    "older",
+    [
+        [],
+        [OPEN],
+        [replace(OPEN, source="tdmrep")],
+        [replace(OPEN, subject="example.org/open")],
+        # Of an earlier reading: the site has said no since, and the exception may have gone.
+        [replace(OPEN, observed_at_ms=AT_MS - 1)],
+    ],
 )
 @pytest.mark.parametrize("later", [False, True])
 def test_another_word_takes_a_part_out_of_a_new_no_of_its_source_and_host(older, later) -> None:
