@@ -21,7 +21,7 @@ _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})|%")
 _SAFE = "!$&'()*+,;=:@/?-._~%"
 # As the importers write it: nothing to be changed. 0.5 us instead of 9.
 _NORMAL = re.compile(
-    r"[a-z0-9-]+(?:\.[a-z0-9-]+)+/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?"
+    r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?"
 )
 
 
@@ -46,10 +46,12 @@ def address_of(url: str) -> Address:
     """Take a URL apart, with or without scheme.
 
     Raises:
-        ValueError: it has no readable host or port.
+        ValueError: it has no readable host or port, or a backslash in its path, which to browsers is a slash and to others is none.
     """
     host = host_of(url)
     parts = urlsplit(with_authority(url))
+    if "\\" in parts.path:
+        raise ValueError("the url has no path that all clients agree on")
     port = parts.port
     site = f"[{host}]" if ":" in host else host
     if port not in _DEFAULT_PORTS:
@@ -61,7 +63,7 @@ def normal_address(text: str) -> str:
     """Return an address without scheme in normal form: `example.com/a/b`.
 
     Raises:
-        ValueError: it has no readable host or port.
+        ValueError: it has no readable host, port or path.
     """
     return text if _NORMAL.fullmatch(text) else address_of(text).text()
 

@@ -16,7 +16,7 @@ from msgspec import Meta
 from hegui.rules.addresses import host_of_normal, normal_address
 from hegui.rules.hosts import normal_host
 from hegui.rules.near_works import WorkCodes
-from hegui.rules.values import TimeMs
+from hegui.rules.values import TimeMs, is_person_key, key_id_of
 from hegui.rules.works import normal_holder, work_key
 
 OptOutScheme = Literal["user", "domain", "url_prefix", "url", "content", "work", "holder"]
@@ -66,6 +66,16 @@ class OptOut(msgspec.Struct, frozen=True, omit_defaults=True):
     def interval(self) -> tuple[int, int | None]:
         """Return from and to, epoch milliseconds."""
         return (self.observed_at_ms, self.valid_to_ms)
+
+    def note_user_key(self, earliest: dict[str, int]) -> None:
+        """Note the key id of a user and the time, where it is the earliest under that key id; other schemes and forms are passed over."""
+        if self.scheme == "user" and is_person_key(self.subject):
+            note_earliest(earliest, key_id_of(self.subject), self.observed_at_ms)
+
+
+def note_earliest(earliest: dict[str, int], name: str, at_ms: int) -> None:
+    """Keep the earliest time under a name."""
+    earliest[name] = min(at_ms, earliest.get(name, at_ms))
 
 
 ADDRESSES = frozenset({"url_prefix", "url"})
@@ -229,6 +239,8 @@ class FactTable(Generic[FactRecord]):
         self._gates: dict[Hashable, int] = {}
         self.codes = WorkCodes()
         """The ISCC among the keys."""
+        self.user_keys: dict[str, int] = {}
+        """Key id of users to the earliest time of a statement under it, epoch milliseconds; those that are gone count too."""
 
     def put(self, record_key: bytes, record: FactRecord | None) -> None:
         """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
@@ -244,6 +256,8 @@ class FactTable(Generic[FactRecord]):
             self._count_gate(old, -1)
         if record is not None:
             self._count_gate(record, 1)
+            if isinstance(record, OptOut):
+                record.note_user_key(self.user_keys)
             self.records[record_key] = record
             key = record.key()
             if key not in self._by_key:

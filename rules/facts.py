@@ -6,6 +6,7 @@ inconclusive. The tables are filled by `streams.facts_feed` between batches; rul
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -32,7 +33,9 @@ from hegui.rules.iscc import ContentUnit
 from hegui.rules.optout_table import OptOutTable
 from hegui.rules.policy import Entity, ModelTest, Policy, Service
 from hegui.rules.preferences import UNKNOWN, Preference, combined
+from hegui.rules.values import key_id_of
 from hegui.rules.waivers import Waiver
+from hegui.rules.works import readable_work
 
 MAX_REGIONS = 1000
 
@@ -45,6 +48,10 @@ MAX_ORIGIN = 300
 
 _NOWHERE: tuple[tuple[str, ...], bool] = ((), False)
 """Of a host: no statement about its domains, none about an address on it."""
+
+
+# An origin that is read alike whatever follows it, and is kept: nothing that is cut off at the end of a URL, no user, no empty port.
+_KEPT = re.compile(r"https?://[^\s\x00-\x20\ufeff:@]+(?::[0-9]+)?")
 
 
 def _origin_of(url: str) -> str:
@@ -110,7 +117,7 @@ class Snapshot:
             host = host_of(url)
             domains, addressed = tuple([d for d in domains_of(host) if ("domain", d) in table]), (HOST, host) in table
             found = (domains, addressed) if domains or addressed else _NOWHERE
-            if origin.startswith(("https://", "http://")) and len(origin) <= MAX_ORIGIN:
+            if len(origin) <= MAX_ORIGIN and _KEPT.fullmatch(origin):
                 if len(known) >= MAX_ORIGINS:
                     known.clear()
                 known[origin] = found
@@ -194,7 +201,15 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         """
         if scheme in NAMED_OTHERWISE:
             subject = normal_subject(scheme, subject)
-        records = self.snapshot.optouts.at((scheme, subject), self.at_ms)
+        return self._said_of((scheme, subject), grace_ms)
+
+    def preference_for_work(self, text: str) -> tuple[Preference, bool]:
+        """Return what is known of the wish about training on a work, and whether its identifier can be read."""
+        found = readable_work(text)
+        return self._said_of(("work", text if found is None else found), 0), found is not None
+
+    def _said_of(self, key: tuple[str, str], grace_ms: int) -> Preference:
+        records = self.snapshot.optouts.at(key, self.at_ms)
         if not records:  # nearly always
             return UNKNOWN
         return combined((records,), self.at_ms - grace_ms)
@@ -203,6 +218,20 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         """Return the statement that refuses training on `subject`, or None."""
         found = self.preference(scheme, subject, grace_ms=grace_ms)
         return found.statement if found.value == "deny" else None
+
+    def knows_key_of(self, user_key: str) -> bool:
+        """Tell whether a refusal of a user would stand under this key: not when users have refused under other key ids alone.
+
+        One person has another hash under each key (one for each controller and legal year), so that nothing under the one says
+        nothing about the refusals under the others. Where no user has refused at all, there is nothing to be missed.
+        """
+        earliest = self.snapshot.optouts.user_keys
+        if not earliest:
+            return True
+        first_ms = earliest.get(key_id_of(user_key))
+        if first_ms is not None and first_ms <= self.at_ms:  # nearly always
+            return True
+        return all(other_ms > self.at_ms for other_ms in earliest.values())
 
     def filing(self, model: str) -> Filing | None:
         """Return a filing of the model in force at the event's time, or None."""
@@ -283,7 +312,13 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
             return UNKNOWN
         subjects = [table.at(("domain", domain), at_ms) for domain in reversed(domains)]
         if addressed:
-            address = address_of(url)
+            try:
+                address = address_of(url)
+            except ValueError:
+                of_domain = combined(subjects, at_ms)
+                if of_domain.value == "deny":  # whatever the path
+                    return of_domain
+                raise
             subjects += [table.at(("url_prefix", prefix), at_ms) for prefix in prefixes_of(address)]
             subjects.append(table.at(("url", address.text()), at_ms))
         return combined(subjects, at_ms)

@@ -22,6 +22,8 @@ class CrawlRecord(Group, frozen=True):
     """The TDMRep signal."""
     noai: bool | None = None
     """Whether a `noai` header or meta tag was seen."""
+    usage_preference: Literal["allow", "deny", "unknown"] | None = None
+    """What AIPREF's `Content-Usage`, a `Content-Signal` or a C2PA assertion seen at the fetch said of training, any no first; `unknown`: nothing. Absent counts as nothing: crawlers need not know these."""
     collection_record: str | None = None
     """Reference of the collection record (time, method, address, user agent)."""
     behind_login: bool | None = None

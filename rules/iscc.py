@@ -7,7 +7,7 @@ stands alone (`iscc:EAA...`) or in a composite code (`iscc:KAC...`) beside codes
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 CONTENT, COMPOSITE = 2, 5
 """Main types."""
@@ -34,7 +34,7 @@ class ContentUnit(NamedTuple):
     """Unsigned, 64 bits."""
 
 
-def is_iscc(text: str | None) -> bool:
+def is_iscc(text: str | None) -> TypeGuard[str]:
     """Tell whether a work id or fingerprint says that it is an ISCC, whatever the case."""
     return text is not None and text.lstrip()[:5].lower() == "iscc:"
 

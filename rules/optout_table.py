@@ -32,6 +32,11 @@ class OptOutTable(Protocol):
         """The ISCC among the keys, all of them once the table is ready; it may hold some that are gone."""
         ...
 
+    @property
+    def user_keys(self) -> Mapping[str, int]:
+        """Key id of users to the earliest time of a statement under it, epoch milliseconds; those that are gone may count too."""
+        ...
+
     def at(self, key: tuple[str, str], at_ms: int) -> tuple[OptOut, ...]:
         """Return the statements of `key` (scheme, subject) whose interval holds `at_ms`, oldest first."""
         ...

@@ -2,7 +2,8 @@
 
 Any no wins; else any yes; else it is unknown (draft-ietf-aipref-vocab, "combining"). The latest statement of each source counts. In the
 formats of the web that have paths the longest match counts, as in RFC 9309 section 2.2.2: of such a source only what it
-says of the narrowest prefix is taken.
+says of the narrowest prefix is taken. An exception takes nothing out of a broader no that is younger: its site said no again, and the
+exception may have gone.
 """
 
 from __future__ import annotations
@@ -66,13 +67,20 @@ def covering(subjects: Iterable[Sequence[OptOut]]) -> list[tuple[OptOut, int]]:
     """
     counted: list[tuple[OptOut, int]] = []
     narrowest: dict[tuple[str, str], tuple[OptOut, int]] = {}
+    last_no_ms: dict[tuple[str, str], int] = {}
     for records in subjects:
         for entry in in_force(records):
             record = entry[0]
-            if record.source in LONGEST_MATCH:
-                narrowest[record.source, record.category] = entry
-            else:
+            if record.source not in LONGEST_MATCH:
                 counted.append(entry)
+                continue
+            said_by = (record.source, record.category)
+            broader_ms = last_no_ms.get(said_by, -1)
+            if record.value == "deny":
+                last_no_ms[said_by] = max(broader_ms, record.observed_at_ms)
+            elif record.observed_at_ms < broader_ms:
+                continue
+            narrowest[said_by] = entry
     return [*counted, *narrowest.values()]
 
 

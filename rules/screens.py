@@ -128,6 +128,7 @@ def documented_crawl(event: IngestEvent, facts: Facts) -> bool:
         and crawl.robots in _NOT_REFUSED
         and crawl.tdm_reservation == 0
         and crawl.noai is False
+        and crawl.usage_preference != "deny"
         and crawl.technical_measures_bypassed is False
         and crawl.behind_login is False
         and bool(crawl.collection_record)

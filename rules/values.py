@@ -53,6 +53,11 @@ def are_person_keys(texts: Sequence[str]) -> bool:
     )
 
 
+def key_id_of(person_key: str) -> str:
+    """Return which key a person's keyed hash was made with: what stands before the colon and the 64 digits."""
+    return person_key[:-65]
+
+
 TimeMs = Annotated[int, Meta(ge=0, lt=2**53, description="Epoch milliseconds, UTC")]
 
 Modality = Literal["text", "image", "audio", "video", "scene"]

@@ -8,7 +8,7 @@ import unicodedata
 from stdnum import isbn, isrc
 from stdnum.exceptions import ValidationError
 
-# As the importers write it: nothing to be changed. 0.4 us instead of 8.
+# As the importers write it: nothing to be changed but a wrong check digit. 0.4 us instead of 8, for an ISBN 0.8.
 _NORMAL = re.compile(r"isbn:97[89][0-9]{10}|isrc:[A-Z]{2}[A-Z0-9]{3}[0-9]{7}|iscc:[A-Z2-7]{10,128}")
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/)?(10\.[0-9]{4,9}(?:\.[0-9]+)*/[^\s\x00-\x1f\x7f]+)")
 _ISCC = re.compile(r"[A-Z2-7]{10,128}")
@@ -49,14 +49,25 @@ def normal_work(text: str) -> str:
     raise ValueError(f"the {scheme.upper()} has not the form of one")
 
 
-def work_key(text: str) -> str:
-    """Return the key under which a work is looked up: its normal form, or what stands there when it has none."""
-    if _NORMAL.fullmatch(text):
+def readable_work(text: str) -> str | None:
+    """Return the normal form of a work's identifier, or None when it has none."""
+    if _NORMAL.fullmatch(text) and (text[3] != "n" or _sums_up(text[5:].encode())):
         return text
     try:
         return normal_work(text)
     except ValueError:
-        return text
+        return None
+
+
+def _sums_up(digits: bytes) -> bool:
+    """Tell whether the check digit of an ISBN of 13 digits is right. The 48 that each octet has beyond its digit add up to 1,200."""
+    return (sum(digits[::2]) + 3 * sum(digits[1::2])) % 10 == 0
+
+
+def work_key(text: str) -> str:
+    """Return the key under which a work is looked up: its normal form, or what stands there when it has none."""
+    found = readable_work(text)
+    return text if found is None else found
 
 
 def normal_holder(text: str) -> str:

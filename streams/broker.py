@@ -63,10 +63,19 @@ def group_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
     )
 
 
-def reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
-    """Return a consumer without a group, for reading topics whole."""
+def reader(kafka: KafkaSettings, *, committed: bool = False) -> AIOKafkaConsumer:
+    """Return a consumer without a group, for reading topics whole.
+
+    Args:
+        kafka: how to reach the broker.
+        committed: whether records of aborted transactions are left out, and those of open ones waited for.
+    """
     return AIOKafkaConsumer(
-        **client_options(kafka), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+        **client_options(kafka),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed" if committed else "read_uncommitted",
     )
 
 

@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 
 from hegui.rules.fact_tables import CondemnedSource, Suspension
 from hegui.rules.facts import FactStatus, FactTable, Filing, Notice, OptOut, Snapshot
+from hegui.rules.optout_subjects import subject_defect
 from hegui.rules.policy import PolicyError
 from hegui.rules.waivers import Waiver, check_form
 from hegui.streams.broker import reader, start_with_retry
@@ -170,6 +171,10 @@ class FactsFeed:
             found = self._decoders[fact].decode(record.value)
             if isinstance(found, Waiver):
                 check_form(found, self._max_waiver_days())
+            # No event could ever be looked up under such a subject, and a user in another form must not be kept on disk.
+            if isinstance(found, OptOut) and (defect := subject_defect(found.scheme, found.subject)) is not None:
+                self._bury(topic, partition, record, DecodeError("invalid_data", f"{defect} - at `$.subject`"))
+                return
             self._put(table, partition, record, found)
         except PolicyError:
             self._bury(topic, partition, record, DecodeError("invalid_data", "a waiver that may not be: see its form"))

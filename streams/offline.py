@@ -13,6 +13,7 @@ from hegui.rules.engine import Engine
 from hegui.rules.events import Envelope
 from hegui.rules.fact_tables import CondemnedSource, Suspension
 from hegui.rules.facts import FactStatus, FactTable, Filing, Notice, OptOut, Snapshot, loaded
+from hegui.rules.optout_subjects import subject_defect
 from hegui.rules.policy import Policy
 from hegui.rules.violations import RECORDED, Violation, violation
 from hegui.streams.errors import DecodeError, SettingsError
@@ -72,11 +73,14 @@ def _table(file: Path | None, kind: type[F], name: str) -> FactTable[F]:
     records = []
     for number, line in enumerate(file.read_bytes().splitlines(), 1):
         try:
-            records.append(decode(line))
+            record = decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise SettingsError(
                 f"{file.name}: line {number} is no {name}; see `hegui schema {kind.__name__.lower()}`"
             ) from None
+        if isinstance(record, OptOut) and (defect := subject_defect(record.scheme, record.subject)) is not None:
+            raise SettingsError(f"{file.name}: line {number} has a subject that no event has ({defect}); correct it")
+        records.append(record)
     return loaded(records)
 
 

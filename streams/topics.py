@@ -36,10 +36,14 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     names = settings.topics
     history = {"cleanup.policy": "delete", "retention.ms": str(names.retention_days * DAY_MS)}
     compacted = {"cleanup.policy": "compact"}
+    # An evaluator that was down for less reads on from its snapshot of opt-outs (`streams/optout_index.md`).
+    kept = {"optouts": compacted | {"delete.retention.ms": str(30 * DAY_MS)}}
     # The broker's append time is the time that an event's own is compared with, and from which the delay counts.
     inputs = {"message.timestamp.type": "LogAppendTime"}
     found = [Topic(t.name, t.partitions, "in", "event", inputs) for t in names.inputs]
-    found += [Topic(name, 1, "in", fact.removesuffix("s"), compacted) for fact, name in names.facts().items()]
+    found += [
+        Topic(name, 1, "in", fact.removesuffix("s"), kept.get(fact, compacted)) for fact, name in names.facts().items()
+    ]
     found += [
         Topic(names.violations, names.output_partitions, "out", "violation", history),
         Topic(names.findings, names.state_partitions, "out", "finding", {"cleanup.policy": "compact"}, fixed=True),

@@ -142,7 +142,12 @@ class CaseState(State[CaseUpdate], frozen=True, tag="case"):
         del policy
         return None if self.done_ms is None else self.done_ms + KEPT_MS
 
-    def late_ms(self, policy: Policy) -> int:
-        """Return when the first word of a case comes too late: it was known, dealt with and forgotten by then."""
+    def late_ms(self, policy: Policy) -> int | None:
+        """Return when the first word of a case comes too late: it was known, dealt with and forgotten by then.
+
+        That of a removal never does: a register taken in today may have been observed years ago, and the sweep finds its records today.
+        """
         del policy
+        if self.kind == "removal" and self.done_ms is None:
+            return None
         return max(self.opened_ms, self.done_ms or 0) + KEPT_MS

@@ -34,6 +34,16 @@ def _crawl(**changes: object) -> CrawlRecord:
         fails("robots.txt says no", source_type="crawl", crawl=_crawl(robots="disallow")),
         fails("TDMRep says no", source_type="crawl", crawl=_crawl(tdm_reservation=1)),
         fails("noai", source_type="crawl", crawl=_crawl(noai=True)),
+        fails("Content-Usage says no to training", source_type="crawl", crawl=_crawl(usage_preference="deny")),
+        fails("of all signals only Content-Usage", source_type="crawl", crawl=CrawlRecord(usage_preference="deny")),
+        fails("a yes beside a noai", source_type="crawl", crawl=_crawl(usage_preference="allow", noai=True)),
+        passes("Content-Usage says yes", source_type="crawl", crawl=_crawl(usage_preference="allow")),
+        passes("Content-Usage says nothing", source_type="crawl", crawl=_crawl(usage_preference="unknown")),
+        unclear(
+            "a yes in Content-Usage, robots.txt not looked at",
+            source_type="crawl",
+            crawl=_crawl(usage_preference="allow", robots=None),
+        ),
         fails("one no is enough", source_type="crawl", crawl=CrawlRecord(noai=True)),
         fails(
             "robots.txt a day and a millisecond old",
@@ -75,7 +85,8 @@ def refused_source_crawled(event: IngestEvent, facts: Facts) -> Result:
     """A record was crawled from a source that refused it by a machine-readable signal.
 
     Why: corpora that others have expressly refused (robots protocol or other technical limits) must not be collected. The
-    signals of fetch time count; a robots.txt older than the policy allows is no answer.
+    signals of fetch time count; a robots.txt older than the policy allows is no answer. `usage_preference` may be absent:
+    newer signals (`Content-Usage`, `Content-Signal`, C2PA) refuse where they were seen, and nobody must look for them.
 
     When it fires:
     1. Read `signal` in the evidence; find the record by the sample violation's `source` and `id`.
@@ -91,6 +102,8 @@ def refused_source_crawled(event: IngestEvent, facts: Facts) -> Result:
         return fail("text and data mining is reserved", signal=Code("tdm-reservation"))
     if crawl.noai:
         return fail("the page says noai", signal=Code("noai"))
+    if crawl.usage_preference == "deny":
+        return fail("the site or the content refuses training", signal=Code("usage-preference"))
     if crawl.robots == "not_fetched":
         return fail("robots.txt was not fetched", signal=Code("robots"))
     fetched_at_ms, seen_at_ms = crawl.fetched_at_ms, crawl.robots_seen_at_ms

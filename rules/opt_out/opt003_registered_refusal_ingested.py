@@ -6,7 +6,8 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.events import IngestEvent
 from hegui.rules.evidence import Code
 from hegui.rules.facts import Facts, OptOut
-from hegui.rules.opt_out.refusals import registered_preference
+from hegui.rules.iscc import is_iscc
+from hegui.rules.opt_out.refusals import is_named, registered_preference
 
 _HASH = "ab" * 32
 _DOMAIN = OptOut("domain", "example.com", "deny", BASE_AT_MS - 1000)
@@ -16,6 +17,8 @@ _PREFIX = OptOut("url_prefix", "example.com/a", "deny", BASE_AT_MS - 1000)
 _PAGE = OptOut("url", "example.com/a", "deny", BASE_AT_MS - 1000)
 _YES = OptOut("domain", "example.com", "allow", BASE_AT_MS - 1000, source="app")
 _HOLDER = OptOut("holder", "some press", "deny", BASE_AT_MS - 1000)
+_ISCC = "iscc:EAA4LN74R3C3GSL5"
+_CODE = OptOut("work", _ISCC, "deny", BASE_AT_MS - 1000)
 _STRICT = {"opt_out_unknown": "fail"}
 
 
@@ -62,10 +65,12 @@ _STRICT = {"opt_out_unknown": "fail"}
         fails(
             "holder",
             source_type="open",
-            work_id="isbn:9787000000002",
+            work_id="isbn:9787000000018",
             holder="Some  Press",
             given={"optouts": (_HOLDER,)},
         ),
+        fails("holder alone", source_type="open", holder="SOME PRESS", given={"optouts": (_HOLDER,)}),
+        passes("content that nobody spoke of", source_type="open", content_sha256=_HASH),
         passes("another holder", source_type="open", holder="another press", given={"optouts": (_HOLDER,)}),
         fails(
             "a no beside a yes", source_type="crawl", url="https://example.com/a", given={"optouts": (_PREFIX, _YES)}
@@ -114,6 +119,22 @@ _STRICT = {"opt_out_unknown": "fail"}
             given={"opt_out_unknown": "inconclusive"},
         ),
         fails("work", source_type="open", work_id="isbn:9787000000001", given={"optouts": (_WORK,)}),
+        fails(
+            "an ISCC as fingerprint",
+            source_type="open",
+            fingerprint="ISCC:eaa4ln74r3c3gsl5",
+            given={"optouts": (_CODE,)},
+        ),
+        fails(
+            "an ISCC as fingerprint, of a work with another number",
+            source_type="open",
+            work_id="isbn:9787000000001",
+            fingerprint=_ISCC,
+            given={"optouts": (OptOut("work", "isbn:9787000000001", "allow", BASE_AT_MS - 1000), _CODE)},
+        ),
+        passes("an ISCC that nobody registered", source_type="open", fingerprint=_ISCC, given={"optouts": (_WORK,)}),
+        unclear("an ISCC that is none", source_type="open", fingerprint="iscc:1", content_sha256=_HASH),
+        unclear("another kind of fingerprint, and nothing else", source_type="open", fingerprint="pdq:00"),
         fails("content", source_type="open", content_sha256=_HASH, given={"optouts": (_CONTENT,)}),
         fails(
             "work, while neither content nor domain is",
@@ -123,8 +144,8 @@ _STRICT = {"opt_out_unknown": "fail"}
             url="https://example.com/a",
             given={"optouts": (_WORK,)},
         ),
-        unclear("crawled, no address: its domain may be refused", source_type="crawl", work_id="isbn:9787000000002"),
-        passes("open, no address", source_type="open", work_id="isbn:9787000000002"),
+        unclear("crawled, no address: its domain may be refused", source_type="crawl", work_id="isbn:9787000000018"),
+        passes("open, no address", source_type="open", work_id="isbn:9787000000018"),
         passes(
             "another domain that ends alike",
             source_type="crawl",
@@ -147,7 +168,46 @@ _STRICT = {"opt_out_unknown": "fail"}
             given={"optouts": (_WORK,)},
         ),
         unclear("nothing to look up", source_type="crawl"),
+        unclear("an empty work and a blank holder", source_type="open", work_id="", holder=" \t"),
+        unclear("a blank work, an empty holder", source_type="open", work_id="\u3000", holder=""),
+        passes(
+            "an empty work, a blank holder, and the content is known",
+            source_type="open",
+            work_id="",
+            holder=" ",
+            content_sha256=_HASH,
+            given={"optouts": (OptOut("work", "isbn:9787000000001", "deny", 1),)},
+        ),
+        unclear("a number without scheme", source_type="open", work_id="9787000000001", given={"optouts": (_WORK,)}),
+        unclear("a wrong check digit", source_type="open", work_id="isbn:9787000000009", given={"optouts": (_WORK,)}),
+        unclear("a work in another notation", source_type="open", work_id="https://doi.org/10.1000/1"),
+        fails(
+            "a number without scheme, and the content is refused",
+            source_type="open",
+            work_id="9787000000001",
+            content_sha256=_HASH,
+            given={"optouts": (_CONTENT,)},
+        ),
         unclear("address without a host", source_type="crawl", url="/a/b"),
+        fails(
+            "a blank before the address",
+            source_type="crawl",
+            url=" https://example.com/a",
+            given={"optouts": (_DOMAIN,)},
+        ),
+        fails(
+            "refused domain, a port that cannot be",
+            source_type="crawl",
+            url="https://example.com:99999/",
+            given={"optouts": (_DOMAIN, _PAGE)},
+        ),
+        unclear("two schemes", source_type="crawl", url="https://https://example.com/"),
+        unclear(
+            "a backslash in the path, where pages are registered",
+            source_type="crawl",
+            url="https://example.com/x\\..\\a",
+            given={"optouts": (_PAGE,)},
+        ),
         unclear("registry not connected", source_type="crawl", url="https://example.com/", given={"optouts": None}),
     ),
 )
@@ -166,16 +226,22 @@ def registered_refusal_ingested(event: IngestEvent, facts: Facts) -> Result:
     2. Stop the collection of that site or work; find what was taken since then.
     3. Remove the records from the next dataset version and answer the rights holder.
     """
-    if event.url is None and event.work_id is None and event.content_sha256 is None and event.holder is None:
+    if (
+        event.url is None
+        and event.content_sha256 is None
+        and not is_named(event.work_id)
+        and not is_named(event.holder)
+        and not is_iscc(event.fingerprint)
+    ):
         return inconclusive("url, work_id or content_sha256")
-    known, readable = registered_preference(event, facts)
+    known, unreadable = registered_preference(event, facts)
     refusal = known.statement
     if refusal is not None and refusal.value == "deny":
         return fail(
             "a registered refusal covers the record", matched=Code(refusal.scheme), refused_at_ms=refusal.observed_at_ms
         )
-    if not readable:
-        return inconclusive("a url with a readable host")
+    if unreadable is not None:
+        return inconclusive(unreadable)
     if event.url is None and event.source_type == "crawl":
         return inconclusive("url")  # the domain of a crawled record may be refused
     unknown = facts.snapshot.policy.opt_out_unknown

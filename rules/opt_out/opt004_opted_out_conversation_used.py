@@ -9,6 +9,8 @@ from hegui.rules.facts import Facts, OptOut
 
 _NO = OptOut("user", PERSON, "deny", BASE_AT_MS - 1000)
 
+_NEXT_YEAR = PERSON.replace("k1:", "k2:")
+
 
 @rule(
     "OPT004",
@@ -26,6 +28,18 @@ _NO = OptOut("user", PERSON, "deny", BASE_AT_MS - 1000)
             train_use=True,
             user_key=PERSON,
             given={"optouts": (_NO,), "opt_out_grace_seconds": 2},
+        ),
+        unclear(
+            "users refused under another key",
+            train_use=True,
+            user_key=_NEXT_YEAR,
+            given={"optouts": (_NO,)},
+        ),
+        passes(
+            "somebody refused under the same key",
+            train_use=True,
+            user_key=_NEXT_YEAR,
+            given={"optouts": (_NO, OptOut("user", _NEXT_YEAR[:-1] + "0", "deny", BASE_AT_MS))},
         ),
         skips("not for training", user_key=PERSON, given={"optouts": (_NO,)}),
         skips("before the law", at="2023-08-14T23:59:59+08:00", train_use=True, user_key=PERSON),
@@ -47,6 +61,10 @@ def opted_out_conversation_used(event: GenerationEvent, facts: Facts) -> Result:
     if event.user_key is None:
         return inconclusive("user_key")
     refusal = facts.opted_out("user", event.user_key, grace_ms=facts.policy.opt_out_grace_seconds * 1000)
-    if refusal is None:
-        return PASS
-    return fail("the user had refused training", refused_at_ms=refusal.observed_at_ms, registry=Code(refusal.source))
+    if refusal is not None:
+        return fail(
+            "the user had refused training", refused_at_ms=refusal.observed_at_ms, registry=Code(refusal.source)
+        )
+    if not facts.knows_key_of(event.user_key):
+        return inconclusive("opt-outs under the key of user_key")
+    return PASS

@@ -38,7 +38,7 @@ def ingested_before_opt_out(deadline: Deadline, facts: Facts) -> Result:
 
     When it fires:
     1. Read the violations of this rule: each names one record (`source`, `id`), what matched, and by `removal` the
-       opt-out. `due_at_ms` says until when.
+       opt-out (others that cover it too by `removal_2` and so on). `due_at_ms` says until when.
     2. Take the records out of the dataset; keep the evidence. Build the next version without them.
     3. Send `hegui.notice.v1` of the pipeline with the source `hegui/sweep`, the id in `removal`, `revision` 1 and
        `handled_at_ms`. The issue closes when no removal of the pipeline is open.

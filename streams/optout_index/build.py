@@ -88,7 +88,9 @@ def build(order: Order, before: SnapshotFile | None = None, *, range_rows: int =
         filter_bits=filter_bits_for(entries),
         value_bytes=sum(int(s.rows["length"][s.kept].sum(dtype=np.uint64)) for s in sources),
         written_at=order.written_at,
+        current_at=order.current_at,
         hot_check="0" * 32,
+        user_keys=order.user_keys,
     )
     target = folder / SNAPSHOT
     temporary = target.with_name(target.name + ".tmp")

@@ -11,6 +11,7 @@ The index is never ready unless it knows all that the topic says. Called by `fac
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -25,6 +26,7 @@ from hegui.streams.optout_index.layout import SNAPSHOT, SnapshotError
 from hegui.streams.optout_index.log_identity import identity_of
 from hegui.streams.optout_index.snapshot_file import SnapshotFile
 from hegui.streams.optout_index.table import OptOutIndex
+from hegui.streams.optout_index.tombstones import SETTING, tombstones_kept_seconds
 from hegui.streams.optout_index.writer import Writer
 
 log = structlog.get_logger()
@@ -33,6 +35,10 @@ LOOK_SECONDS = 1.0
 """How often the folder is looked at: for a newer snapshot, a free lock, a file removed."""
 IDENTITY_SECONDS = 10.0
 """How often the broker is asked whether the topic is still the same."""
+USABLE = 0.9
+"""How old a snapshot may be when it is taken up, as a part of the time for which the topic keeps its tombstones."""
+RENEW = 0.25
+"""After what part of this time a snapshot is written anew although nothing has come."""
 
 
 class State(StrEnum):
@@ -69,6 +75,8 @@ class OptOutFeed:
         self._partitions: tuple[TopicPartition, ...] = ()
         self._log_name = ""
         self._looked_at = self._identified_at = clock()
+        self._kept_seconds = 0.0
+        """How long the topic keeps its tombstones."""
         self._passed_over: tuple[int, int, int] | None = None
         """A snapshot that must not be used: older than what is known, or of the log that was lost."""
 
@@ -110,6 +118,8 @@ class OptOutFeed:
         """
         if self.state is State.FOLLOWING and (missing := _missing(self._index.positions, ends)):
             self._lose(missing)
+        if self.state in {State.LOADING, State.FOLLOWING}:
+            self._writer.current_at = int(time.time())
         if self.state is State.LOADING and not self._writer.busy:
             if not self._writer.spooling:
                 # All of it is in memory; the first snapshot is written like the later ones.
@@ -129,12 +139,14 @@ class OptOutFeed:
         consumer, partitions = self._consumer, self._partitions
         try:
             self._log_name = await identity_of(consumer, self._topic)
+            self._kept_seconds = await tombstones_kept_seconds(consumer, self._topic)
             beginnings = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
         except (KafkaError, LookupError, OSError) as error:
             log.warning("optouts_log_unknown", error=type(error).__name__)
             self._wait()
             return
+        self._writer.current_at, self._writer.renew_seconds = 0, RENEW * self._kept_seconds
         await consumer.seek_to_beginning(*partitions)
         try:
             file = self._folder.open()
@@ -143,6 +155,9 @@ class OptOutFeed:
         except SnapshotError as error:
             log.warning("optouts_snapshot_refused", problem=str(error))
             self._load(remove=True)
+        except OSError as error:
+            self._not_opened(error)
+            self._wait()
         else:
             covered = file.header.positions
             problem = _missing(covered, {p.partition: end for p, end in ends.items()})
@@ -153,6 +168,15 @@ class OptOutFeed:
                 problem = f"the snapshot is of the log {file.header.log}, the topic is {self._log_name}"
             if problem:
                 self._lose(problem)
+            elif time.time() - file.header.current_at > USABLE * self._kept_seconds:
+                # A removal since then may have gone with its tombstone, and what it removed would be believed for ever.
+                log.warning(
+                    "optouts_snapshot_outdated",
+                    hours=round((time.time() - file.header.current_at) / 3600),
+                    tombstones_kept_hours=round(self._kept_seconds / 3600),
+                    remedy=f"nothing, or set {SETTING} of {self._topic} to more",
+                )
+                self._load(remove=True)
             else:
                 self._follow(file)
 
@@ -251,13 +275,20 @@ class OptOutFeed:
             return
         try:
             self._adopt(self._folder.open())
-        except (FileNotFoundError, SnapshotError) as error:
+        except SnapshotError as error:
             log.warning("optouts_snapshot_refused", problem=str(error))
-            self._folder.remove()
+            self._folder.remove(only=present)
+        except OSError as error:  # removed meanwhile, or nothing can be opened here: it is the snapshot of others too
+            self._not_opened(error)
+
+    @staticmethod
+    def _not_opened(error: OSError) -> None:
+        log.warning("optouts_snapshot_not_opened", problem=error.strerror)
 
     def _adopt(self, file: SnapshotFile) -> bool:
         before = self._index.file
         if file.header.log == self._log_name and self._index.adopt(file):
+            self._writer.current_at = max(self._writer.current_at, file.header.current_at)
             if before is not None:
                 asyncio.get_running_loop().run_in_executor(None, before.close)
             log.info("optouts_snapshot_opened", entries=file.header.records, recent=self._index.recent_records)

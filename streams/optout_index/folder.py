@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import msgspec
+import structlog
 
 from hegui.streams.errors import SettingsError
 from hegui.streams.optout_index.keys import form
@@ -21,6 +23,8 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+log = structlog.get_logger()
 
 LOCK = "lock"
 LOOK_SECONDS = 0.05
@@ -64,8 +68,12 @@ class Folder:
     def lock(self) -> bool:
         """Become the process that writes, if there is none; return whether this one is. Does not wait."""
         if self._lock_fd < 0:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody may have removed it
-            fd = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody may have removed it
+                fd = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:  # too many open files, say
+                log.warning("optouts_folder_not_locked", problem=error.strerror)
+                return False
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -90,11 +98,12 @@ class Folder:
         Raises:
             FileNotFoundError: there is none.
             SnapshotError: it must not be used.
+            OSError: it cannot be opened at present: too many open files, say. That says nothing against it.
         """
         try:
             file = SnapshotFile(self.path / SNAPSHOT, self.form)
         except OSError as error:
-            if isinstance(error, FileNotFoundError):
+            if error.errno not in {errno.EIO, errno.EISDIR}:
                 raise
             raise SnapshotError(f"{SNAPSHOT} cannot be read ({error.strerror})") from None
         if file.header.log.split("/")[1:2] != [self._topic]:
@@ -109,8 +118,14 @@ class Folder:
             return None
         return (found.st_dev, found.st_ino, found.st_mtime_ns)
 
-    def remove(self) -> None:
-        """Remove the snapshot, so that it is made anew from the topic."""
+    def remove(self, only: tuple[int, int, int] | None = None) -> None:
+        """Remove the snapshot, so that it is made anew from the topic.
+
+        Args:
+            only: the one that is meant (`present`); None: whichever is there.
+        """
+        if only is not None and self.present() != only:
+            return
         (self.path / SNAPSHOT).unlink(missing_ok=True)
 
     def spool(self, seed: int) -> Spool:

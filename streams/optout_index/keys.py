@@ -11,8 +11,9 @@ from xxhash import xxh3_64_intdigest as digest
 
 from hegui.rules.fact_tables import HOST, OptOut, OptOutScheme
 
-KEY_FORM = 1
-"""Raise it when `OptOut.key()` or `gate()` returns another key for the same record: snapshots hold hashes of keys."""
+KEY_FORM = 2
+"""Raise it when `OptOut.key()` or `gate()` returns another key for the same record, since snapshots hold hashes of keys, and when more records
+are refused (`rules.optout_subjects`), since a snapshot may hold them."""
 
 
 def form() -> str:

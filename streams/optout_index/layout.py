@@ -66,8 +66,12 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """Length of all values."""
     written_at: int
     """When it was written, epoch seconds."""
+    current_at: int
+    """When the topic last said nothing that is not in it, epoch seconds: later tombstones must still be there to be read."""
     hot_check: str
     """xxh3-128 of filter, fences and checks, hexadecimal."""
+    user_keys: dict[str, int]
+    """Key id of users to the earliest time of a statement under it, epoch milliseconds."""
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -101,7 +105,7 @@ def places(header: Header, header_bytes: int) -> Places:
 
 
 def encode_header(header: Header) -> bytes:
-    """Return the first bytes of the file. Their length depends on the number of partitions alone, up to the padding."""
+    """Return the first bytes of the file. Their length depends on the numbers of partitions and of key ids alone, up to the padding."""
     text = msgspec.json.encode(header)
     front = PREFIX.pack(MAGIC, FORMAT, len(text)) + text
     front += xxh3_128_digest(front)

@@ -46,6 +46,10 @@ class Order(msgspec.Struct, frozen=True):
     """What the snapshot will cover."""
     written_at: int
     """Epoch seconds."""
+    current_at: int
+    """When all that the topic said had been read, epoch seconds."""
+    user_keys: dict[str, int] = {}
+    """`OptOutIndex.user_keys`."""
 
 
 class Spool:
@@ -86,6 +90,12 @@ class Spool:
         self._values.flush()
 
     def close(self) -> None:
-        """Write out what is buffered."""
-        self._rows.close()
-        self._values.close()
+        """Write out what is buffered.
+
+        Raises:
+            OSError: the disk is full. The files are closed all the same.
+        """
+        try:
+            self._rows.close()
+        finally:
+            self._values.close()

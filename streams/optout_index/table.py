@@ -9,7 +9,7 @@ from secrets import randbits
 import msgspec
 from xxhash import xxh3_64_intdigest as digest
 
-from hegui.rules.fact_tables import HOST, FactStatus, OptOut, OptOutScheme
+from hegui.rules.fact_tables import HOST, FactStatus, OptOut, OptOutScheme, note_earliest
 from hegui.rules.near_works import WorkCodes
 from hegui.streams.optout_index.keys import hash_of, record_id, seeds_of
 from hegui.streams.optout_index.layout import MASKS, SnapshotError
@@ -50,6 +50,8 @@ class OptOutIndex:
         self._gates: dict[tuple[str, str], int] = {}
         """Gates of the recent records, and how many have each."""
         self._known: dict[tuple[str, str], tuple[Statement, ...]] = {}
+        self.user_keys: dict[str, int] = {}
+        """See `OptOutTable`; what is gone counts until the topic is read anew."""
         self._use(None)
 
     def _seed_with(self, seed: int) -> None:
@@ -167,6 +169,7 @@ class OptOutIndex:
         if record is None:
             self._records[id_] = Recent(partition, offset, 0, None)
         else:
+            record.note_user_key(self.user_keys)
             self._remember(id_, Recent(partition, offset, hash_of(record.key(), self._seeds), value, record.gate()))
 
     def passed(self, partition: int, offset: int) -> None:
@@ -234,6 +237,8 @@ class OptOutIndex:
             partition: max(self.positions.get(partition, 0), covered.get(partition, 0))
             for partition in self.positions.keys() | covered.keys()
         }
+        for name, at_ms in file.header.user_keys.items():
+            note_earliest(self.user_keys, name, at_ms)
         left = {id_: record for id_, record in self._records.items() if record.offset >= covered.get(record[0], 0)}
         self._records, self._by_hash, self._gates = {}, {}, {}
         for id_, record in left.items():
@@ -249,7 +254,7 @@ class OptOutIndex:
     def reset(self) -> None:
         """Forget everything: the topic is read anew."""
         self.status, self.damage = FactStatus.LOADING, ""
-        self.positions, self._covered = {}, {}
+        self.positions, self._covered, self.user_keys = {}, {}, {}
         self._records, self._by_hash, self._gates = {}, {}, {}
         self._use(None)
 

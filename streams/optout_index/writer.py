@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -36,6 +37,10 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._again_at = clock()
         self._ordered: tuple[str, dict[int, int]] = ("", {})
+        self.current_at = 0
+        """When the index last knew all that the topic said, epoch seconds."""
+        self.renew_seconds = 0.0
+        """How far a snapshot may fall behind `current_at`, although no records have come."""
 
     @property
     def busy(self) -> bool:
@@ -64,6 +69,8 @@ class Writer:
         file = self._index.file
         if file is None or self._folder.present() is None or self.full:
             return True
+        if self.current_at - file.header.current_at >= self.renew_seconds:
+            return True
         return self._index.recent_records > 0 and time.time() - file.header.written_at >= MOST_AGE_SECONDS
 
     async def to_spool(self) -> None:
@@ -75,12 +82,12 @@ class Writer:
         if self._spool is None:
             self._spool = self._folder.spool(self._index.seed)
         await _append(self._spool, self._index.recent())
+        self._spool.flush()
         self._index.forget_recent()
 
     def write_first(self, log_name: str) -> None:
         """Make a snapshot of the spool alone, in the background. All that was read must be in it."""
         assert self._spool is not None
-        self._spool.flush()
         self._task = asyncio.create_task(self._folder.build(self._order(log_name, self._index.positions), None))
 
     def write(self, log_name: str) -> None:
@@ -107,6 +114,8 @@ class Writer:
             seed=self._index.seed,
             positions=dict(positions),
             written_at=round(time.time()),
+            current_at=self.current_at,
+            user_keys=dict(self._index.user_keys),
         )
 
     def written(self) -> SnapshotFile | None:
@@ -143,8 +152,9 @@ class Writer:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         if self._spool is not None:
-            self._spool.close()
-            self._spool = None
+            spool, self._spool = self._spool, None
+            with suppress(OSError):  # a full disk: what is buffered is given up anyway
+                spool.close()
 
 
 async def _append(spool: Spool, records: list[tuple[bytes, Recent]]) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hegui.rules.addresses import Address, prefixes_of
 from hegui.rules.fact_tables import OptOut
 from hegui.rules.hosts import domains_of
-from hegui.rules.preferences import NO_TO_TRAINING, Preference, combined, covering
+from hegui.rules.preferences import NO_TO_TRAINING, Preference, combined, covering, in_force
 from hegui.rules.values import is_person_key
 from hegui.rules.works import WORK_SCHEMES, normal_holder, normal_sha256
 from hegui.streams.optouts.normal_form import normal, web_address
@@ -87,8 +87,8 @@ def explained(keys: list[Key], records: list[OptOut], at_ms: int) -> Explanation
     preference = combined(valid, at_ms)
     counted = [record for record, _ in covering(valid)]
     told = [
-        Covering(record, _part(record, of_key, at_ms, preference, counted))
-        for of_key in by_key.values()
+        Covering(record, _part(record, of_key, at_ms, preference, counted, valid[:place]))
+        for place, of_key in enumerate(by_key.values())
         for record in of_key
     ]
     return Explanation(preference, told)
@@ -99,7 +99,23 @@ def _holds(record: OptOut, at_ms: int) -> bool:
     return start_ms <= at_ms and (end_ms is None or at_ms < end_ms)
 
 
-def _part(record: OptOut, of_key: list[OptOut], at_ms: int, preference: Preference, counted: list[OptOut]) -> str:
+def _gave_way(record: OptOut, broader: list[list[OptOut]]) -> bool:
+    said_by = (record.source, record.category)
+    return record.value != "deny" and any(
+        (each.source, each.category, each.value) == (*said_by, "deny") and each.observed_at_ms > record.observed_at_ms
+        for of_key in broader
+        for each, _ in in_force(of_key)
+    )
+
+
+def _part(
+    record: OptOut,
+    of_key: list[OptOut],
+    at_ms: int,
+    preference: Preference,
+    counted: list[OptOut],
+    broader: list[list[OptOut]],
+) -> str:
     start_ms, _ = record.interval()
     if record is preference.statement:
         return "decides"
@@ -114,7 +130,13 @@ def _part(record: OptOut, of_key: list[OptOut], at_ms: int, preference: Preferen
             and (each.source, each.category) == (record.source, record.category)
             for each in of_key
         )
-        return "replaced by another word of its source" if replaced else "its source says more of a longer path"
+        if replaced:
+            return "replaced by another word of its source"
+        return (
+            "its source said no more broadly later"
+            if _gave_way(record, broader)
+            else "its source says more of a longer path"
+        )
     if record.category not in NO_TO_TRAINING or (record.value == "allow" and record.category != "train"):
         return "speaks of another use"
     if record.value == "unknown":

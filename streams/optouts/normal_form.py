@@ -98,7 +98,7 @@ def _check_host(host: str) -> None:
 def _domain(text: str) -> str:
     try:
         host = normal_host(text.removeprefix("*."))
-    except UnicodeError:
+    except ValueError:
         raise OptOutError("subject_invalid") from None
     if not host:
         raise OptOutError("no_subject")

@@ -1,17 +1,41 @@
-"""The opt-outs of one sweep: a table of the new statements, of what takes parts out of them, and when each became known here."""
+"""The opt-outs of one sweep: a table of the new statements, of what was said beside them, and when each became known here."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import msgspec
 
 from hegui.rules.fact_tables import FactStatus, FactTable, OptOut
+from hegui.rules.optout_subjects import subject_defect
 from hegui.rules.preferences import LONGEST_MATCH, NO_TO_TRAINING
 
 KNOWN_WITHIN_MS = 60_000
 """How long after its record a statement may not yet have reached every evaluator: what came in by then may have passed unjudged."""
 
+Saying = tuple[tuple[str, str], str, str]
+"""Key of a subject, source and category: of several statements with these three the latest counts."""
+
 _decode = msgspec.json.Decoder(OptOut).decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def _read(value: bytes) -> OptOut | None:
+    """Return a statement; None for what the evaluators bury."""
+    try:
+        found = _decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if subject_defect(found.scheme, found.subject) is None else None
+
+
+def saying_of(statement: OptOut) -> Saying:
+    """Return which statements one replaces, or is replaced by."""
+    return (statement.key(), statement.source, statement.category)
+
+
+def refuses_training(statement: OptOut) -> bool:
+    """Tell whether a statement is a no to training."""
+    return statement.value == "deny" and statement.category in NO_TO_TRAINING
 
 
 def _part_of(statement: OptOut) -> tuple[str, str] | None:
@@ -28,64 +52,94 @@ class Batch:
     def __init__(self) -> None:
         self.table: FactTable[OptOut] = FactTable(FactStatus.READY)
         self.as_of_ms = 0
-        """As of when the statements are combined: the last of them holds by then, epoch milliseconds."""
+        """As of when the statements are combined: the broker's time of the last record, epoch milliseconds. No statement can move it on."""
         self.records = 0
         """Records taken in, removals and broken ones too."""
         self.known_ms: dict[OptOut, int] = {}
         """Statement to the broker's time of its record."""
         self._keys: set[bytes] = set()
         self._parts: set[tuple[str, str]] = set()
+        self._refused: set[Saying] = set()
 
     def take(self, key: bytes | None, value: bytes | None, broker_ms: int) -> None:
         """Take in a record of the topic of opt-outs; one that is no opt-out says nothing (the evaluators bury it)."""
         self.records += 1
+        self.as_of_ms = max(self.as_of_ms, broker_ms)
         if key is None:
             return
         self._keys.add(key)
         if value is None:
             self.table.put(key, None)
             return
-        try:
-            statement = _decode(value)
-        except _UNREADABLE:
+        statement = _read(value)
+        if statement is None:
             return
-        self.table.put(key, statement)
+        self._put(key, statement, broker_ms)
         if (part := _part_of(statement)) is not None:
             self._parts.add(part)
-        self.known_ms.setdefault(statement, broker_ms)
-        self.as_of_ms = max(self.as_of_ms, broker_ms, statement.observed_at_ms)
+        if refuses_training(statement):
+            self._refused.add(saying_of(statement))
 
-    @property
-    def has_parts(self) -> bool:
-        """Whether older statements may take parts out of what is new: in formats of which the longest path counts."""
-        return bool(self._parts)
+    def take_other(self, key: bytes | None, value: bytes | None, broker_ms: int, *, later: bool) -> None:
+        """Take in a record from before or after the batch, when it bears on what is new; any other no has a sweep of its own.
 
-    def take_older(self, key: bytes | None, value: bytes | None) -> None:
-        """Take in a record from before the batch, when it takes a part out of what is new, as `Allow` in a robots.txt. An older no was swept before."""
-        if key is None or key in self._keys:
+        Two kinds do: what a source with a new no said of the same subject at other times, since it may have refused long before, or have
+        allowed since; and what takes a part out of a new no, as `Allow` in a robots.txt of the same reading.
+
+        Args:
+            key: of the record.
+            value: of the record.
+            broker_ms: the broker's time of it.
+            later: whether it comes after the batch, and may replace a record of it.
+        """
+        if key is None or (key in self._keys and not later):
             return
-        try:
-            statement = None if value is None else _decode(value)
-        except _UNREADABLE:
-            return
-        if statement is None:
+        if value is None:
             self.table.put(key, None)
-        elif statement.value != "deny" and _part_of(statement) in self._parts:
-            self.table.put(key, statement)
+            return
+        statement = _read(value)
+        if statement is None:
+            return
+        part = statement.value != "deny" and _part_of(statement) in self._parts
+        if part or saying_of(statement) in self._refused:
+            self._put(key, statement, broker_ms)
+        else:
+            self.table.put(key, None)
+
+    def _put(self, key: bytes, statement: OptOut, broker_ms: int) -> None:
+        self.table.put(key, statement)
+        self.known_ms[statement] = min(self.known_ms.get(statement, broker_ms), broker_ms)
 
     @property
     def refuses(self) -> bool:
         """Whether any statement refuses training: otherwise there is nothing to look for."""
-        return any(one.value == "deny" and one.category in NO_TO_TRAINING for one in self.table)
+        return any(refuses_training(one) for one in self.table)
 
-    def precedes(self, statement: OptOut, at_ms: int, broker_ms: int) -> bool:
-        """Tell whether a record was ingested before a statement: by its own time, or before the evaluators knew of it.
+    def ahead(self) -> dict[Saying, OptOut]:
+        """Return the first no of each saying that begins only after the batch; one that never holds is left out."""
+        found: dict[Saying, OptOut] = {}
+        for one in self.table:
+            ends = one.valid_to_ms is not None and one.valid_to_ms <= one.observed_at_ms
+            if one.observed_at_ms <= self.as_of_ms or ends or not refuses_training(one):
+                continue
+            before = found.setdefault(saying_of(one), one)
+            if one.observed_at_ms < before.observed_at_ms:
+                found[saying_of(one)] = one
+        return found
+
+    def precedes(self, refusal: Iterable[OptOut], at_ms: int, broker_ms: int) -> bool:
+        """Tell whether a record was ingested before a refusal: before each of its statements, by its own time, or before the evaluators knew of it.
 
         What came later, the evaluators judged by OPT001 and OPT003.
 
         Args:
-            statement: covers the record; one of the batch.
+            refusal: its statements (`rules.ledgers.removals.refused_by`).
             at_ms: the event's time, epoch milliseconds.
             broker_ms: the broker's time of the event's record.
         """
-        return at_ms < statement.observed_at_ms or broker_ms < self.known_ms[statement] + KNOWN_WITHIN_MS
+        return not any(
+            one.observed_at_ms <= at_ms
+            and (one.valid_to_ms is None or at_ms < one.valid_to_ms)
+            and self.known_ms[one] + KNOWN_WITHIN_MS <= broker_ms
+            for one in refusal
+        )

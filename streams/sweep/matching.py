@@ -11,12 +11,11 @@ from hegui.rules.core import Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import Envelope, IngestEvent
 from hegui.rules.evidence import Code, safe
-from hegui.rules.facts import Facts, Snapshot
+from hegui.rules.facts import Snapshot
 from hegui.rules.ledgers.deadlines import CaseUpdate, Deadline
 from hegui.rules.ledgers.removals import removal, removal_id
 from hegui.rules.observations import NO_TIME, OBSERVATION_VERSION, Observation
 from hegui.rules.policy import Policy
-from hegui.rules.refusals import refusal_of
 from hegui.rules.violations import RECORDED, VIOLATION_TYPE, violation
 from hegui.streams.decoders import DECODERS, RUN_DECODERS
 from hegui.streams.evaluator import Output
@@ -24,6 +23,7 @@ from hegui.streams.observations import partition_of
 from hegui.streams.runs import RUN, Decoded, Record, decoded, times_of
 from hegui.streams.settings import Settings
 from hegui.streams.sweep.batch import Batch
+from hegui.streams.sweep.covering import Covering
 
 _encode = msgspec.json.Encoder().encode
 
@@ -58,6 +58,7 @@ class Matcher:
         self._shown: Counter[str] = Counter()
         self._batch = batch
         self._engine = Engine(rules, Snapshot(policy, batch.table))
+        self._covering = Covering(policy, batch)
         self._formats = {topic.name: topic.format for topic in settings.topics.inputs}
         self._max_bytes = settings.evaluator.max_event_bytes
         self._partitions = settings.topics.state_partitions
@@ -98,20 +99,27 @@ class Matcher:
         outputs: list[Output],
         cases: list[CaseUpdate],
     ) -> None:
-        event, batch, engine = envelope.data, self._batch, self._engine
+        event, engine = envelope.data, self._engine
         if not isinstance(event, IngestEvent):
             return
         group = engine.group(envelope.tenant, event.service)
-        refusal = refusal_of(event, Facts(engine.snapshot, batch.as_of_ms, group.tenant, group.service))
-        if refusal is None or not batch.precedes(refusal, at_ms, record.timestamp):
+        found = [
+            one
+            for one in self._covering.refusals(event, group.tenant, group.service)
+            if self._batch.precedes(one.said, at_ms, record.timestamp)
+        ]
+        if not found:
             return
-        judged = Deadline(group.tenant, group.label, "removal", refusal.observed_at_ms)
-        _, deviations = engine.evaluate(group, judged, batch.as_of_ms)
+        refusal = found[0]
+        judged = Deadline(group.tenant, group.label, "removal", refusal.first.observed_at_ms)
+        _, deviations = engine.evaluate(group, judged, refusal.as_of_ms)
         told = {
-            "matched": safe(Code(refusal.scheme)),
-            "refused_at_ms": refusal.observed_at_ms,
-            "removal": safe(Code(removal_id(refusal))),
+            "matched": safe(Code(refusal.statement.scheme)),
+            "refused_at_ms": refusal.first.observed_at_ms,
+            "removal": safe(Code(removal_id(refusal.first))),
         }
+        # A record leaves once, but each refusal is a case of its own: the others stand when one is taken back.
+        told |= {f"removal_{n}": safe(Code(removal_id(one.first))) for n, one in enumerate(found[1:], 2)}
         for rule, result in deviations or ():
             if result.outcome not in RECORDED:
                 continue
@@ -133,10 +141,11 @@ class Matcher:
             value = _encode(msgspec.structs.replace(made, uid=uid))
             outputs.append(Output("violations", uid.encode(), value, [*_HEADERS, ("ce_id", uid.encode())]))
             self.hits_of[group.label] += 1
-            case = removal(refusal, group.tenant, group.label)
-            if (case.place, case.name) not in self._told:
-                self._told.add((case.place, case.name))
-                cases.append(case)
+            for one in found:
+                case = removal(one.first, group.tenant, group.label)
+                if (case.place, case.name) not in self._told:
+                    self._told.add((case.place, case.name))
+                    cases.append(case)
 
     def _observed(self, cases: Iterable[CaseUpdate]) -> list[Output]:
         by_partition: dict[int, list[CaseUpdate]] = {}

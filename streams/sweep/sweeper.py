@@ -64,7 +64,11 @@ class Sweeper:
         for topic in self._inputs:  # at 0: a counter born at 1 is invisible to `increase()`
             metrics.sweep_records.labels(topic)
         self._optouts = OptOutsLog(settings, alive, metrics.sweep_pending.set)
-        self._events = reader(settings.kafka)
+        # What the evaluators do not judge, the sweep must not report.
+        committed = settings.evaluator.delivery == "exactly_once"
+        self._events = reader(settings.kafka, committed=committed)
+        self._logs = reader(settings.kafka) if committed else self._events
+        """Tells where the inputs end, open transactions included: a sweep waits for these."""
         self._producer = producer(settings.kafka)
         self.started = asyncio.Event()
 
@@ -104,7 +108,7 @@ class Sweeper:
             progress = msgspec.structs.replace(progress, running=await self._planned(collected.upto, None))
             await store.write(progress)
         else:
-            batch = await self._optouts.read_again(progress.swept, progress.running.optouts_to)
+            batch = await self._optouts.read_again(progress.swept, progress.running.optouts_to, stop)
             log.info("sweep_resumed", optouts=batch.records)
         return (await self._sweep(store, progress, batch, stop))[0]
 
@@ -135,10 +139,14 @@ class Sweeper:
 
     async def _planned(self, optouts_to: dict[str, int], since_ms: int | None) -> RunningSweep:
         """Return the sweep to begin: over all that the inputs hold now, or what reached them since a time."""
+        ends = await self._ends()
         events = await partitions_of(self._events, self._inputs)
-        ends = await self._events.end_offsets(events)
         begin = await beginnings(self._events, events, since_ms)
         return RunningSweep(optouts_to, named(ends), named(begin), time.time_ns() // 1_000_000)
+
+    async def _ends(self) -> Offsets:
+        found: Offsets = await self._logs.end_offsets(await partitions_of(self._logs, self._inputs))
+        return found
 
     async def _sweep(
         self, store: Store, progress: SweepProgress, batch: Batch, stop: asyncio.Event
@@ -199,7 +207,7 @@ class Sweeper:
         consumer = self._events
         events = await partitions_of(consumer, self._inputs)
         consumer.assign(events)
-        begin, ends = await consumer.beginning_offsets(events), await consumer.end_offsets(events)
+        begin, ends = await consumer.beginning_offsets(events), await self._ends()
         left: Offsets = {}
         for tp in events:
             name = f"{tp.topic}/{tp.partition}"
@@ -240,11 +248,12 @@ class Sweeper:
 
     async def _start(self) -> None:
         await self._optouts.start()
-        for client, what in ((self._events, "inputs"), (self._producer, "results")):
-            await start_with_retry(client, what)
+        for client in {self._events, self._logs}:
+            await start_with_retry(client, "inputs")
+        await start_with_retry(self._producer, "results")
 
     async def _stop(self) -> None:
-        for client in (self._optouts, self._events, self._producer):
+        for client in (self._optouts, *{self._events, self._logs}, self._producer):
             await client.stop()
 
 

@@ -55,7 +55,7 @@ def make(parent: Path, entries: int, topic: str = TOPIC) -> tuple[float, float]:
     spool.append(chunk)
     spool.close()
     spooled = time.monotonic()
-    build(Order(str(folder.path), folder.form, LOG, SEED, {0: entries}, round(time.time())))
+    build(Order(str(folder.path), folder.form, LOG, SEED, {0: entries}, round(time.time()), round(time.time())))
     for name in ("spool.rows", "spool.values"):
         (folder.path / name).unlink()
     folder.close()

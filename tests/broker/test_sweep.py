@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
 
 from hegui.rules.case_events import NoticeEvent
@@ -235,6 +236,42 @@ async def test_a_removal_is_a_finding_with_a_deadline_until_it_is_told_to_be_don
         await until(closed, "issue closed")
         assert (await made.all_issues())[KEY].episode == 1
         assert await state.metric("compliance_open_cases", **labels) in (None, 0)
+
+
+async def test_where_the_evaluators_read_committed_records_the_sweep_does_too_and_waits_for_them(kafka):
+    exactly = {"client": "librdkafka", "delivery": "exactly_once"}
+    async with deployment(kafka.bootstrap, spare=3, evaluator=exactly, sweep={"batch_seconds": 0.2}) as made:
+        observed_ms = now_ms()
+
+        async def begin(name: str, first: int, partition: int) -> AIOKafkaProducer:
+            """Send five records in a transaction that stays open."""
+            producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=f"{made.name}-{name}")
+            await producer.start()
+            await producer.begin_transaction()
+            for n in range(first, first + 5):
+                told = encode(taken(n, 900_000, observed_ms - 1000))
+                await (await producer.send(spare(made), told, partition=partition))
+            return producer
+
+        aborted, open_ = await begin("aborted", 0, 0), await begin("open", 5, 1)
+        await aborted.abort_transaction()
+        await made.state_fact(b"no", OptOut("user", person(900_000), "deny", observed_ms, source="app"))
+        sweeper = await made.daemon("sweeper").start()
+
+        async def begun() -> bool:
+            remaining = await sweeper.metric("compliance_sweep_remaining_records", topic=spare(made), partition="1")
+            return remaining == 5
+
+        await until(begun, "waiting for the open transaction")
+        await open_.commit_transaction()
+        await until(lambda: swept(made), "swept", 60)
+        found = await of_the_rule(made)
+        source = taken(5, 900_000, 0).source
+        assert {(each[0].source, each[0].id) for each in found.values()} == {
+            (source, taken(n, 900_000, 0).id) for n in range(5, 10)
+        }
+        for producer in (aborted, open_):
+            await producer.stop()
 
 
 def grace_ms_of(made: Deployment) -> int:

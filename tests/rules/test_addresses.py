@@ -28,9 +28,13 @@ from hegui.rules.addresses import MAX_LEVELS, Address, address_of, host_of_norma
         ("example.com/a%zz%", "example.com/a%25zz%25"),
         ("example.com/a%C3%A9", "example.com/a%C3%A9"),
         ("example.com/é", "example.com/%C3%A9"),
-        ("example.com/a b\x00", "example.com/a%20b%00"),
+        ("example.com/a b\x00c", "example.com/a%20b%00c"),
+        (" example.com/a\t/b \x00\ufeff", "example.com/a/b"),
+        ("http://[2001:db8:0:0:0:0:0:1]/a", "[2001:db8::1]/a"),
+        ("http://[::ffff:10.0.0.1]/a", "10.0.0.1/a"),
+        ("example.com/a?b\\c", "example.com/a?b%5Cc"),
         ("example.com/a//b///", "example.com/a//b///"),
-        ("example.com/a\\b", "example.com/a%5Cb"),
+        ("example.com/a%5cb", "example.com/a%5Cb"),
         ("http://[2001:DB8::1]/a", "[2001:db8::1]/a"),
         ("http://[2001:db8::1]:8080/a", "[2001:db8::1]:8080/a"),
         ("http://10.0.0.1/a", "10.0.0.1/a"),
@@ -45,7 +49,20 @@ def test_an_address_has_one_form(url: str, normal: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "/a", "https://", "mailto:a@example.com", "https://example.com:99999/", "https://example.com:x/"]
+    "url",
+    [
+        "",
+        "/a",
+        "https://",
+        "mailto:a@example.com",
+        "https://example.com:99999/",
+        "https://example.com:x/",
+        "https://example.com/a\\b",
+        "https://example.com/x\\..\\a",
+        "0x7f.0.0.1/a",
+        "127.1/a",
+        "a..example.com/a",
+    ],
 )
 def test_an_address_without_readable_host_or_port_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -50,7 +50,17 @@ def refused(url: str, *domains: str) -> str | None:
         ("https://ex%41mple.com:443/", "example.com"),
         ("https://example.com\u3002/", "example.com"),
         ("https://XN--FSQU00A.example/", "xn--fsqu00a.example"),
-        ("https://a..example.com/", "a..example.com"),
+        (" https://example.com/a", "example.com"),
+        ("\t\n\x00\ufeffhttps://example.com", "example.com"),
+        ("https://example.com \ufeff", "example.com"),
+        ("https://exam\tple.com\n/a", "example.com"),
+        ("https://example.com:/a", "example.com"),
+        ("https://a_b.-.example.com/", "a_b.-.example.com"),
+        ("https://example.b2/", "example.b2"),
+        ("http://[2001:db8:0:0:0:0:0:1]/", "2001:db8::1"),
+        ("http://[2001:0DB8::0001]/", "2001:db8::1"),
+        ("http://[::ffff:10.1.2.3]/", "10.1.2.3"),
+        ("http://10.1.2.3./", "10.1.2.3"),
     ],
 )
 def test_the_host_of_an_address(url: str, host: str) -> None:
@@ -78,6 +88,30 @@ def test_the_host_of_an_address(url: str, host: str) -> None:
         "https://example.com%2f.evil.example/",
         "https://example.com%00.evil.example/",
         "https://exam ple.com/",
+        "https://https://example.com/",
+        "https://http://example.com/",
+        "https:\t//https://example.com/",
+        "https://https:\t//example.com/",
+        "\xa0https://example.com/",
+        "<https://example.com/>",
+        "https:/example.com/",
+        "https:\\\\example.com/",
+        "\\\\example.com/",
+        "https://a..example.com/",
+        "https://.example.com/",
+        "https://a,b.example.com/",
+        "https://a;b.example.com/",
+        "https://a&b.example.com/",
+        "https://a'b.example.com/",
+        "http://0x7f.0.0.1/",
+        "http://127.0.0.0x1/",
+        "http://2130706433/",
+        "http://127.1/",
+        "http://010.0.0.1/",
+        "http://1.2.3.4.5/",
+        "http://256.0.0.1/",
+        "http://[fe80::1%25eth0]/",
+        "http://[::10.1.2.3.4]/",
     ],
 )
 def test_an_address_without_a_readable_host_is_refused(url: str) -> None:
@@ -101,6 +135,12 @@ def test_an_address_without_a_readable_host_is_refused(url: str) -> None:
         ("http://10.1.2.3/", ["2.3"], None),
         ("http://[::ffff:10.1.2.3]/", ["::ffff:10.1.2.3"], "::ffff:10.1.2.3"),
         ("http://[::ffff:10.1.2.3]/", ["2.3"], None),
+        ("http://[::ffff:10.1.2.3]/", ["10.1.2.3"], "10.1.2.3"),
+        ("http://[2001:db8::1]/", ["2001:db8:0:0:0:0:0:1"], "2001:db8:0:0:0:0:0:1"),
+        ("https://a.intranet.b2/", ["intranet.b2"], "intranet.b2"),
+        (" https://example.com/a", ["example.com"], "example.com"),
+        ("\ufeffhttps://example.com/a", ["example.com"], "example.com"),
+        ("https://example.com\n", ["example.com"], "example.com"),
         ("http://[2001:db8::1]/", ["2001:db8::1"], "2001:db8::1"),
     ],
 )
@@ -111,6 +151,39 @@ def test_a_domain_covers_itself_and_what_lies_below_it(url: str, domains: list[s
 @pytest.mark.parametrize("registered", ["example.com.", "例子.公司"])
 def test_a_domain_registered_in_another_spelling_still_covers(registered: str) -> None:
     assert refused(f"https://{registered}/a", registered) is not None
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "https://https:/x",
+        "https://https:\t/x",
+        "https://https: /x",
+        "https://https:\x00/x",
+        "https://other.example\x00",
+        "https://other.example\ufeff",
+        "https://other.example\u3000",
+        "https://user@other.example/",
+    ],
+)
+def test_an_answer_that_what_follows_may_change_is_not_kept(first: str) -> None:
+    snapshot = Snapshot(BASE_POLICY, loaded([OptOut("domain", "example.com", "deny", 1)]))
+    assert snapshot.registered(first) == ((), False)
+    assert not snapshot.is_unspoken(None, first)
+    assert not snapshot._domains
+
+
+@pytest.mark.parametrize("url", ["https://example.com:99999/x", "https://example.com/x\\y"])
+def test_a_refused_domain_is_refused_whatever_the_rest_of_the_address(url: str) -> None:
+    page = OptOut("url", "example.com/a", "deny", 1, source="list")
+    for domain, value in (("deny", "deny"), ("allow", None), ("unknown", None)):
+        table = loaded([page, OptOut("domain", "example.com", domain, 1)])
+        facts = Facts(Snapshot(BASE_POLICY, table), AT, "default", None)
+        if value is None:
+            with pytest.raises(ValueError, match=r"."):
+                facts.preference_for_url(url)
+        else:
+            assert facts.preference_for_url(url).value == value
 
 
 def test_an_address_without_a_host_is_no_answer() -> None:
@@ -144,6 +217,9 @@ def test_the_answer_for_a_host_follows_the_table() -> None:
         ("longscheme://example.com/a", "longscheme://other.example/a"),
         ("http://x/a", "http://y/a"),
         ("example.com/a", "example.com.other.example/a"),
+        ("https://example.com/a", " https://other.example/a"),
+        (" https://example.com/a", " https://other.example/a"),
+        ("http:/\t/x.example/a", "http:/\t/y.example/a"),
     ],
 )
 def test_the_answer_for_one_address_is_not_given_for_another(one: str, other: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hegui.rules.cases import BASE_AT_MS, BASE_POLICY
+from hegui.rules.cases import BASE_AT_MS, BASE_POLICY, PERSON
 from hegui.rules.events import IngestEvent
 from hegui.rules.facts import MAX_REGIONS, Facts, FactStatus, FactTable, Filing, Notice, OptOut, Snapshot, loaded
 from hegui.rules.opt_out.opt001_user_opt_out_ignored import user_opt_out_ignored
@@ -370,3 +370,20 @@ def test_the_entity_is_the_named_one_else_that_of_the_service(
     policy = Policy(version="v", entities=(Entity(name="e"), Entity(name="f")))
     entity = Facts(Snapshot(policy), AT, "default", service).entity(asked)
     assert (entity.name if entity else None) == found
+
+
+def test_the_earliest_statement_under_each_key_of_users_is_known() -> None:
+    table = loaded(
+        [
+            OptOut("user", PERSON, "deny", 20),
+            OptOut("user", PERSON, "unknown", 10),
+            OptOut("user", PERSON, "deny", 30),
+            OptOut("user", PERSON.replace("k1:", "k2:"), "allow", 40),
+            OptOut("user", "somebody", "deny", 1),
+            OptOut("work", PERSON.replace("k1:", "k3:"), "deny", 1),
+        ]
+    )
+    assert table.user_keys == {"k1": 10, "k2": 40}
+    table.put(b"1", None)
+    assert table.user_keys == {"k1": 10, "k2": 40}  # what is gone counts: the key was in use
+    assert FactTable[OptOut]().user_keys == {}

@@ -41,7 +41,7 @@ def others(value: object) -> tuple[object, ...]:
         return (None, not value)
     if isinstance(value, int):
         return (None, 0, 1, 2 * value)
-    return (None, "", "other", "corner_mark", "none", "unknown", "download", "scene", "us-east-1")
+    return (None, "", "other", "corner_mark", "none", "unknown", "download", "scene", "us-east-1", "deny")
 
 
 def changed(event: Any) -> Iterator[Any]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hegui.rules.works import normal_holder, normal_sha256, normal_work, work_key
+from hegui.rules.works import normal_holder, normal_sha256, normal_work, readable_work, work_key
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ def test_a_work_has_one_form(text: str, normal: str) -> None:
     assert normal_work(text) == normal
     assert normal_work(normal) == normal
     assert work_key(text) == normal
+    assert readable_work(text) == normal
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,15 @@ def test_what_is_no_work_is_refused_without_naming_it(text: str) -> None:
     number = text.partition(":")[2]
     assert not number or number not in str(refused.value)
     assert work_key(text) == text
+    assert readable_work(text) is None
+
+
+@given(st.integers(0, 10**12 - 1), st.sampled_from(["978", "979"]))
+def test_one_of_ten_check_digits_is_right(number: int, prefix: str) -> None:
+    body = f"{prefix}{number % 10**9:09}"
+    right = [text for digit in range(10) if readable_work(text := f"isbn:{body}{digit}")]
+    assert len(right) == 1
+    assert normal_work(right[0]) == right[0]
 
 
 @given(st.text(max_size=40), st.sampled_from(["isbn", "doi", "isrc", "iscc", "dci", "x"]))

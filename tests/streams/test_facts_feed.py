@@ -9,8 +9,10 @@ from aiokafka.errors import KafkaConnectionError
 
 from hegui.rules.facts import FactStatus, Filing, OptOut
 from hegui.streams.facts_feed import FactsFeed, declared_tables, snapshot_of
+from hegui.streams.optouts.normal_form import statement
 from tests.streams.example import POLICY, settings
 from tests.streams.fakes import FakeClock, FakeConsumer, FakePartition, FakeRecord, turns
+from tests.streams.optouts.texts import DIGEST, PERSON
 
 REFUSAL = OptOut("domain", "refused.example", "deny", 1000)
 VALUE = msgspec.json.encode(REFUSAL)
@@ -72,6 +74,8 @@ def test_a_later_record_of_the_same_key_replaces_the_earlier_one():
         (b"k", b"[" * 100_000),
         (b"k", b'{"scheme":"domain"}'),
         (b"k", VALUE.replace(b"domain", b"planet")),
+        (b"k", VALUE.replace(b"domain", b"user")),
+        (b"k", VALUE.replace(b"refused.example", b"*.refused.example")),
     ],
 )
 def test_what_is_no_fact_is_buried_and_changes_nothing(key, value):
@@ -82,6 +86,35 @@ def test_what_is_no_fact_is_buried_and_changes_nothing(key, value):
     ((topic, partition, record, error),) = feed.buried
     assert (topic, partition, record.offset, error.reason) == (OPTOUTS.topic, 0, 1, "invalid_data")
     assert feed.tables["optouts"].positions == {0: 2}
+
+
+def test_a_statement_that_no_event_can_meet_is_buried_with_the_reason_and_without_its_subject():
+    feed = Feed()
+    feed.take(0, b"k", msgspec.json.encode(OptOut("user", "alice@example.com", "deny", 1000)))
+    ((_, _, _, error),) = feed.buried
+    assert error.detail == "a user is named by a keyed hash, k<keyid>: and 64 hex digits - at `$.subject`"
+    assert len(feed.tables["optouts"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("scheme", "subject"),
+    [
+        ("domain", "*.Example.COM."),
+        ("domain", "my_site.例子.example"),
+        ("domain", "127.0.0.1"),
+        ("url_prefix", "https://u:p@localhost:8443/a/../b/"),
+        ("url", "http://example.com/a?b=1#c"),
+        ("content", "SHA256:" + DIGEST.upper()),
+        ("work", "ISBN:978-7-302-51184-7"),
+        ("work", "dci:a-1/2"),
+        ("holder", " Some  Press "),
+        ("user", PERSON),
+    ],
+)
+def test_what_the_importers_write_is_taken(scheme, subject):
+    feed = Feed()
+    feed.take(0, b"k", msgspec.json.encode(statement(scheme, subject, "deny", 1000, source="list")))
+    assert (len(feed.tables["optouts"]), feed.buried) == (1, [])
 
 
 def test_tables_are_loading_where_a_topic_is_named_and_undeclared_elsewhere():

@@ -46,6 +46,9 @@ def test_facts_findings_and_state_are_compacted_and_history_is_kept_as_the_law_a
     for name in ("compliance.optouts.v1", "compliance.filings.v1", "compliance.findings.v1", changelog_name(SETTINGS)):
         assert made[name]["cleanup.policy"] == "compact"
     assert int(made["compliance.violations.v1"]["retention.ms"]) >= 184 * 86_400_000
+    # A snapshot on disk rests on them.
+    assert made["compliance.optouts.v1"]["delete.retention.ms"] == str(30 * 86_400_000)
+    assert "delete.retention.ms" not in made["compliance.filings.v1"]
 
 
 def test_events_carry_the_brokers_own_time():

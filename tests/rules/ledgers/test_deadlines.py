@@ -109,3 +109,11 @@ def test_a_case_before_its_time_is_judged_as_of_its_beginning() -> None:
     judgement = told(case()).judgement(0, POLICY)
     assert judgement is not None
     assert judgement.at_ms == OPENED_MS
+
+
+@pytest.mark.parametrize("kind", [*RULES, "removal"])
+@pytest.mark.parametrize("done_ms", [None, OPENED_MS + 5])
+def test_the_first_word_of_a_case_may_come_too_late_unless_it_opens_a_removal(kind: str, done_ms: int | None) -> None:
+    late_ms = (done_ms or OPENED_MS) + KEPT_MS
+    never = kind == "removal" and done_ms is None
+    assert told(case(kind, done_ms=done_ms)).late_ms(POLICY) == (None if never else late_ms)

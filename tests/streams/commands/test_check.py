@@ -132,6 +132,15 @@ def test_a_wrong_call_is_told_with_exit_code_2(hegui, arguments, told):
     assert ran.out == ""
 
 
+def test_an_opt_out_that_no_event_can_meet_is_told_without_its_subject(hegui, tmp_path):
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"scheme":"user","subject":"alice@example.com","value":"deny","observed_at_ms":1}\n')
+    ran = hegui("check", "-", "--optouts", file)
+    assert ran.code == 2
+    assert "mine.jsonl: line 1 has a subject that no event has (a user is named by a keyed hash" in ran.err
+    assert "alice" not in ran.err
+
+
 def test_coverage_tells_what_is_missing(hegui):
     ran = hegui("coverage", "--from", GENERATION)
     assert ran.code == 0

@@ -31,6 +31,7 @@ class Broker:
         self.log = {ONE: FakePartition(), TWO: FakePartition()}
         self.identity = f"cluster/{TOPIC}/id"
         self.away = False
+        self.kept_seconds = 86_400.0
         self.readers: list[FakeConsumer] = []
 
         async def identity_of(_: object, topic: str) -> str:
@@ -40,7 +41,12 @@ class Broker:
                 raise KafkaConnectionError
             return self.identity
 
+        async def kept(_: object, topic: str) -> float:
+            assert topic == TOPIC
+            return self.kept_seconds
+
         patch.setattr(feed_module, "identity_of", identity_of)
+        patch.setattr(feed_module, "tombstones_kept_seconds", kept)
         patch.setattr("hegui.streams.facts_feed.reader", self._reader)
 
     def _reader(self, _: object) -> FakeConsumer:
@@ -56,7 +62,7 @@ class Broker:
 
     def refuse(self, *names: str, partition: TopicPartition = ONE) -> None:
         for name in names:
-            self.send(name, OptOut("work", name, "deny", 10), partition)
+            self.send(name, OptOut("holder", name, "deny", 10), partition)
 
     def make_anew(self) -> None:
         """Delete the topic and create it."""
@@ -97,7 +103,7 @@ class Process:
         return self.index.status is FactStatus.READY
 
     def refused(self, *names: str) -> list[str]:
-        return [name for name in names if self.index.at(("work", name), 20)]
+        return [name for name in names if self.index.at(("holder", name), 20)]
 
 
 async def until(condition: Callable[[], bool]) -> None:

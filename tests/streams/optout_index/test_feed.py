@@ -31,7 +31,7 @@ async def test_a_large_topic_goes_through_the_spool_and_is_ready_when_all_of_it_
     broker.refuse(*names(5000))
     broker.refuse(*names(100, start=5000), partition=TWO)
     broker.send("w7", None)
-    broker.send("w8", OptOut("work", "other", "deny", 10))
+    broker.send("w8", OptOut("holder", "other", "deny", 10))
     async with running(tmp_path, most_recent=600) as process:
         while not process.ready:
             assert process.index.recent_records < 600 + 2 * 2000

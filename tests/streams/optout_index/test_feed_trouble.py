@@ -1,20 +1,28 @@
 """Snapshots that are broken or cannot be written, and logs that are not the ones they rest on: never ready without all that is known."""
 
 import asyncio
+import os
+import resource
+import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 import structlog
+from aiokafka.errors import IncompatibleBrokerVersion
 
+from hegui.rules.facts import OptOut
 from hegui.streams.errors import SettingsError
 from hegui.streams.optout_index import writer as writer_module
 from hegui.streams.optout_index.feed import State
 from hegui.streams.optout_index.folder import BuildError, Folder
 from hegui.streams.optout_index.layout import SNAPSHOT, SnapshotError
+from hegui.streams.optout_index.snapshot_file import SnapshotFile
 from hegui.streams.optout_index.spool import Order
 from hegui.streams.optout_index.table import OptOutIndex
+from hegui.streams.optout_index.tombstones import tombstones_kept_seconds
 from tests.streams.optout_index.processes import ONE, TOPIC, TWO, Broker, Process, names, running, until
 
 
@@ -71,8 +79,8 @@ def lost(logs: list) -> list[str]:
     return [entry["problem"] for entry in logs if entry["event"] == "optouts_log_lost"]
 
 
-async def stays_unready(process: Process) -> None:
-    await until(lambda: process.state is State.LOST)
+async def stays_unready(process: Process, state: State = State.LOST) -> None:
+    await until(lambda: process.state is state)
     for _ in range(30):
         await asyncio.sleep(0.01)
         assert not process.ready
@@ -195,6 +203,182 @@ async def test_a_spool_that_cannot_be_written_begins_again(
     async with running(tmp_path, most_recent=600) as process:
         await until(lambda: process.ready)
         assert process.refused(*names(5010)) == names(5000)
+
+
+async def test_a_full_disk_in_the_first_load_is_tried_again(broker: Broker, tmp_path: Path):
+    broker.refuse(*names(5000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (100_000, hard)
+    )  # what is buffered fails when it is written out, and when the file is closed
+    try:
+        with structlog.testing.capture_logs() as logs:
+            async with running(tmp_path, most_recent=600) as process:
+                await until(lambda: "optouts_snapshot_not_written" in [entry["event"] for entry in logs])
+                assert not process.ready
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+                await until(lambda: process.ready)
+                assert process.refused(*names(5010)) == names(5000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_reader_that_cannot_open_files_leaves_the_snapshot_of_all(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    broker.refuse("a")
+    opened = SnapshotFile.__init__
+
+    def too_many(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    async with running(tmp_path, most_recent=5) as writer, running(tmp_path, most_recent=5) as reader:
+        await until(lambda: writer.index.entries == reader.index.entries == 1)
+        kept = writer.index.file.path
+        monkeypatch.setattr(SnapshotFile, "__init__", too_many)
+        with structlog.testing.capture_logs() as logs:
+            older = reader.feed._optouts._folder.present()
+            other = kept.with_name("other")
+            shutil.copy(kept, other)
+            other.replace(kept)  # as a newer one takes its place
+            newer = reader.feed._optouts._folder.present()
+            assert newer != older
+            await until(lambda: [entry["event"] for entry in logs].count("optouts_snapshot_not_opened") >= 2)
+        assert reader.feed._optouts._folder.present() == newer
+        assert writer.ready
+        assert reader.ready
+        monkeypatch.setattr(SnapshotFile, "__init__", opened)
+        await until(lambda: reader.index.file.identity == writer.index.file.identity == newer)
+
+
+async def test_a_start_that_cannot_open_files_waits(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    broker.refuse("a")
+    async with running(tmp_path) as process:
+        await until(lambda: process.index.entries == 1)
+        kept = process.feed._optouts._folder.present()
+    opened, locked = SnapshotFile.__init__, os.open
+
+    def too_many(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(SnapshotFile, "__init__", too_many)
+    async with running(tmp_path) as process:
+        await stays_unready(process, State.WAITING)
+        monkeypatch.setattr(SnapshotFile, "__init__", opened)
+        await until(lambda: process.ready)
+        assert process.index.file.identity == kept
+    monkeypatch.setattr("hegui.streams.optout_index.folder.os.open", too_many)
+    folder = Folder.__new__(Folder)
+    folder.path, folder._lock_fd = tmp_path, -1
+    assert not folder.lock()
+    monkeypatch.setattr("hegui.streams.optout_index.folder.os.open", locked)
+    assert folder.lock()
+    folder.close()
+
+
+DAY_S = 86_400
+
+
+class Clock:
+    """The time of day, as far on as is wanted."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.ahead = 0.0
+        now = time.time
+        patch.setattr(time, "time", lambda: now() + self.ahead)
+
+
+@pytest.mark.parametrize(("days", "anew"), [(26, False), (28, True)])
+async def test_a_snapshot_older_than_what_the_topic_keeps_of_removals_is_made_anew(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, anew: bool
+):
+    clock = Clock(monkeypatch)
+    broker.kept_seconds = 30 * DAY_S
+    broker.send("yes", OptOut("holder", "yes", "allow", 10))
+    broker.refuse("a")
+    async with running(tmp_path) as process:
+        await until(lambda: process.index.entries == 2)
+    broker.send("yes", None)
+    broker.refuse("b")
+    if anew:  # compaction has removed the tombstone, and what it removed
+        broker.log[ONE].records = [record for record in broker.log[ONE].records if record.key != b"yes"]
+    clock.ahead = days * DAY_S
+    with structlog.testing.capture_logs() as logs:
+        async with running(tmp_path) as process:
+            await until(lambda: process.ready and process.index.at(("holder", "b"), 20) != ())
+            assert process.index.at(("holder", "yes"), 20) == ()
+            await until(lambda: process.index.entries == 2)
+    told = [entry for entry in logs if entry["event"] == "optouts_snapshot_outdated"]
+    assert [(entry["hours"], entry["tombstones_kept_hours"]) for entry in told] == [(28 * 24, 30 * 24)] * anew
+
+
+async def test_a_snapshot_is_renewed_although_nothing_comes(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clock = Clock(monkeypatch)
+    broker.kept_seconds = 4 * DAY_S
+    broker.refuse("a")
+    async with running(tmp_path) as process:
+        await until(lambda: process.index.entries == 1 and process.index.recent_records == 0)
+        first = process.index.file.header
+        clock.ahead = DAY_S + 5
+        await until(lambda: process.index.file.header.current_at >= first.current_at + DAY_S)
+        assert process.refused("a") == ["a"]
+
+
+async def test_a_snapshot_written_while_the_reader_is_behind_is_no_younger_for_it(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clock = Clock(monkeypatch)
+    broker.kept_seconds = 30 * DAY_S
+    broker.refuse("a")
+    async with running(tmp_path) as process:
+        await until(lambda: process.index.entries == 1)
+        first = process.index.file.header.current_at
+    broker.refuse("b", "c")
+    broker.log[ONE].next_offset = broker.log[ONE].end + 5  # what it has not got yet
+    clock.ahead = 20 * DAY_S
+    async with running(tmp_path, most_recent=2) as process:
+        await until(lambda: process.index.entries == 3)
+        assert not process.ready
+        assert process.index.file.header.current_at == first
+
+
+class _Client:
+    """A broker's answers to DescribeConfigs."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+        self.asked: list[object] = []
+
+    def get_random_node(self) -> int | None:
+        return None if self.answer is None else 1
+
+    async def send(self, node: int, request: object) -> object:
+        assert node == 1
+        self.asked.append(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return SimpleNamespace(resources=self.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        ([(0, None, 2, TOPIC, [("delete.retention.ms", "2592000000", False, 1, False, [])])], 30 * DAY_S),
+        ([(29, "not authorized", 2, TOPIC, [])], DAY_S),
+        (IncompatibleBrokerVersion(), DAY_S),
+    ],
+)
+async def test_how_long_tombstones_are_kept_is_asked_for(answer: object, seconds: float):
+    client = _Client(answer)
+    assert await tombstones_kept_seconds(SimpleNamespace(_client=client), TOPIC) == seconds
+    assert len(client.asked) == 1
+
+
+async def test_without_a_broker_nobody_knows_how_long_tombstones_are_kept():
+    with pytest.raises(LookupError):
+        await tombstones_kept_seconds(SimpleNamespace(_client=_Client(None)), TOPIC)
 
 
 async def test_the_builder_says_what_is_wrong_in_one_sentence(tmp_path: Path):

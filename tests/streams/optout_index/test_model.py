@@ -24,7 +24,17 @@ from hegui.streams.optout_index.table import OptOutIndex
 from tests.streams.optout_index.world import TOPIC, World
 
 SCHEMES = ("user", "domain", "content", "work", "url_prefix", "url")
-SUBJECTS = ("a", "b.example", "B.example.", "例子.example", "0" * 64, "b.example/a/", "https://B.example/a/b")
+SUBJECTS = (
+    f"k1:{'0' * 64}",
+    f"k2:{'0' * 64}",
+    "a",
+    "b.example",
+    "B.example.",
+    "例子.example",
+    "0" * 64,
+    "b.example/a/",
+    "https://B.example/a/b",
+)
 STATEMENTS = st.builds(
     OptOut,
     scheme=st.sampled_from(SCHEMES),

@@ -214,9 +214,16 @@ def test_files_are_for_their_owner_alone(world: World):
 
 def test_keys_have_the_form_that_snapshots_rest_on():
     # Another key for one of these: raise KEY_FORM, so that snapshots are made anew.
-    assert KEY_FORM == 1
-    given = [("domain", "例子.Example."), ("domain", "WWW.Example.com"), ("user", "kA:Ab"), ("work", "ISBN:1")]
+    assert KEY_FORM == 2
+    given = [
+        ("domain", "2001:DB8:0::1"),
+        ("domain", "例子.Example."),
+        ("domain", "WWW.Example.com"),
+        ("user", "kA:Ab"),
+        ("work", "ISBN:1"),
+    ]
     assert [OptOut(scheme, subject, "deny", 1).key() for scheme, subject in given] == [
+        ("domain", "2001:db8::1"),
         ("domain", "xn--fsqu00a.example"),
         ("domain", "www.example.com"),
         ("user", "kA:Ab"),

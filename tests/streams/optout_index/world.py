@@ -51,7 +51,7 @@ class World:
 
     def order(self, index: OptOutIndex) -> Order:
         path = str(self.folder.path)
-        return Order(path, self.folder.form, LOG, index.seed, dict(index.positions), 1)
+        return Order(path, self.folder.form, LOG, index.seed, dict(index.positions), 1, 1, dict(index.user_keys))
 
     def snapshot(self, range_rows: int = 3) -> None:
         """Write a snapshot of the index and use it."""
@@ -83,6 +83,8 @@ class World:
     def differences(self, index: OptOutIndex, keys: Iterable[tuple[str, str]]) -> list[str]:
         """Where an index answers otherwise than the table."""
         found = []
+        if index.user_keys != self.table.user_keys:
+            found.append(f"keys of users: {index.user_keys}, wanted {self.table.user_keys}")
         for key in keys:
             if (key in index) != (key in self.table):
                 found.append(f"{key} in index: {key in index}")

@@ -53,6 +53,7 @@ RECORDS = [
     said("domain", "example.com", "unknown", source="silent"),
     said("url_prefix", "example.com/", "deny", source="robots"),
     said("url_prefix", "example.com/a", "unknown", source="robots"),
+    said("url_prefix", "example.com/a/b", "unknown", AT_MS - 3, source="robots"),
     said("domain", "example.org", "deny"),
 ]
 
@@ -78,6 +79,7 @@ def test_every_statement_that_covers_an_address_is_told_with_its_part(tmp_path):
         ("silent", 0, "unknown"): "says nothing",
         ("robots", 0, "deny"): "its source says more of a longer path",
         ("robots", 0, "unknown"): "says nothing",
+        ("robots", -3, "unknown"): "its source said no more broadly later",
     }
 
 

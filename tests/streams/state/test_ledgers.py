@@ -168,6 +168,22 @@ def test_a_sweep_opens_an_issue_at_once_says_nothing_of_time_and_its_deadline_is
     assert ledgers.open() == set()
 
 
+@pytest.mark.parametrize("days", [1, 191, 4000])
+def test_an_opt_out_of_long_ago_opens_its_case_and_issue(days):
+    ledgers = Ledgers()
+    ledgers.tick(NOW_MS)
+    case = removal(OptOut("work", "w", "deny", NOW_MS - days * 24 * HOUR_MS), "default", "crawler")
+    (finding,) = ledgers.tell(case, watermark_ms=NO_TIME)
+    assert finding["compliance"]["control"] == "OPT010"
+    assert ledgers.gauge("open_cases", tenant="default", service="crawler", kind="removal") == 1
+    assert ledgers.gauge("ledger_late_entries_total", ledger="case") == 0
+    ledgers.tell(replace(case, revision=1, done_ms=NOW_MS))
+    assert ledgers.open() == set()
+    ledgers.tick(NOW_MS + KEPT_MS + 1)
+    ledgers.tell(replace(case, revision=1, done_ms=NOW_MS), watermark_ms=NOW_MS + KEPT_MS + 1)
+    assert (ledgers.open(), ledgers.gauge("ledger_late_entries_total", ledger="case")) == (set(), 1)
+
+
 def test_an_issue_stays_open_while_one_of_its_cases_is_overdue():
     ledgers = Ledgers()
     ledgers.tell(complaint("a"), complaint("b", opened_ms=NOW_MS + 1))

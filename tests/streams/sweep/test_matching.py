@@ -84,7 +84,7 @@ def test_a_broken_record_does_not_hide_its_neighbours() -> None:
 
 def test_what_a_source_took_back_in_the_same_batch_is_no_refusal() -> None:
     back = replace(DENIED[0], value="unknown", observed_at_ms=AT_MS + 1)
-    assert hits(batch(DENIED[0], back), page(0, AT_MS - 1)) == []
+    assert hits(batch(DENIED[0], back, known_ms=AT_MS + 1), page(0, AT_MS - 1)) == []
     made = batch(DENIED[0])
     made.take(b"0", None, AT_MS)
     assert not made.refuses
@@ -103,39 +103,199 @@ def test_only_a_no_to_training_or_mining_is_looked_for(category, found) -> None:
 
 
 SITE = OptOut("url_prefix", "example.com/", "deny", AT_MS, source="robots")
-OPEN = OptOut("url_prefix", "example.com/open", "unknown", 1, source="robots")
+OPEN = OptOut("url_prefix", "example.com/open", "unknown", AT_MS, source="robots")
 
 
 @pytest.mark.parametrize(
-    "older", [[], [OPEN], [replace(OPEN, source="tdmrep")], [replace(OPEN, subject="example.org/open")]]
+    "older",
+    [
+        [],
+        [OPEN],
+        [replace(OPEN, source="tdmrep")],
+        [replace(OPEN, subject="example.org/open")],
+        # Of an earlier reading: the site has said no since, and the exception may have gone.
+        [replace(OPEN, observed_at_ms=AT_MS - 1)],
+    ],
 )
-def test_an_older_word_takes_a_part_out_of_a_new_no_of_its_source_and_host(older) -> None:
+@pytest.mark.parametrize("later", [False, True])
+def test_another_word_takes_a_part_out_of_a_new_no_of_its_source_and_host(older, later) -> None:
     made = batch(SITE)
-    assert made.has_parts
     for n, one in enumerate(older):
-        made.take_older(b"old %d" % n, msgspec.json.encode(one))
+        made.take_other(b"other %d" % n, msgspec.json.encode(one), AT_MS, later=later)
     records = [page(0, AT_MS - 1, "https://example.com/open/a"), page(1, AT_MS - 1, "https://example.com/b")]
     assert hits(made, *records) == ([1] if older == [OPEN] else [0, 1])
 
 
 def test_of_older_words_no_refusal_and_nothing_of_a_newer_key_counts() -> None:
     made = batch(SITE, DENIED[1])
-    made.take_older(b"old", msgspec.json.encode(replace(SITE, subject="example.com/x", observed_at_ms=1)))
-    made.take_older(b"0", msgspec.json.encode(replace(SITE, value="unknown", observed_at_ms=1)))
-    made.take_older(b"broken", b"{")
-    made.take_older(None, b"{}")
-    made.take_older(b"part", msgspec.json.encode(OPEN))
-    made.take_older(b"part", None)
+    for key, value in (
+        (b"old", msgspec.json.encode(replace(SITE, subject="example.com/x", observed_at_ms=1))),
+        (b"0", msgspec.json.encode(replace(SITE, value="unknown", observed_at_ms=1))),
+        (b"broken", b"{"),
+        (None, b"{}"),
+        (b"part", msgspec.json.encode(OPEN)),
+        (b"part", None),
+        (b"moved", msgspec.json.encode(OPEN)),
+        (b"moved", msgspec.json.encode(replace(OPEN, subject="example.org/open"))),
+    ):
+        made.take_other(key, value, AT_MS, later=False)
     assert hits(made, page(0, AT_MS - 1, "https://example.com/open/a")) == [0]
     assert {one.subject for one in made.table} == {"example.com/", person(1)}
-    assert not batch(DENIED[0]).has_parts
+
+
+def test_a_no_that_was_removed_or_replaced_after_the_batch_is_none() -> None:
+    made = batch(*DENIED)
+    made.take_other(b"0", None, AT_MS, later=True)
+    assert hits(made, page(0, AT_MS - 1)) == []
+    made = batch(*DENIED)
+    made.take_other(b"0", msgspec.json.encode(replace(DENIED[0], subject="example.org")), AT_MS, later=True)
+    assert hits(made, page(0, AT_MS - 1), page(1, AT_MS - 1, "https://example.org/")) == []
+
+
+DAY_MS = 86_400_000
+JUNK = OptOut("domain", "other.example", "deny", AT_MS * 1000, source="microseconds")
+
+
+def told(made: Batch, record: FakeRecord) -> dict:
+    """The evidence of the one hit."""
+    outputs = matcher(made).hits(TOPIC, 0, [record])
+    (found,) = [msgspec.json.decode(one.value, type=Violation) for one in outputs if one.destination == "violations"]
+    return found.results[0].evidence
+
+
+def test_a_row_with_a_time_far_ahead_spoils_no_other() -> None:
+    limited = replace(DENIED[0], valid_to_ms=AT_MS + 30 * DAY_MS)
+    assert hits(batch(limited, JUNK), page(0, AT_MS - 1)) == [0]
+    assert told(batch(DENIED[0], JUNK), page(0, AT_MS - 1)) == told(batch(DENIED[0]), page(0, AT_MS - 1))
+
+
+def test_what_is_taken_back_later_is_refused_now() -> None:
+    back = replace(DENIED[0], value="unknown", observed_at_ms=AT_MS + 90 * DAY_MS)
+    assert hits(batch(DENIED[0], back), page(0, AT_MS - 1)) == [0]
+
+
+AHEAD = replace(DENIED[0], observed_at_ms=AT_MS + 30 * DAY_MS)
+
+
+def test_a_no_that_lies_ahead_is_looked_up_as_of_its_own_moment() -> None:
+    evidence = told(batch(AHEAD), page(0, AT_MS - 1))
+    assert (evidence["refused_at_ms"], evidence["overdue"]) == (AHEAD.observed_at_ms, False)
+    assert evidence["removal"] == removal_id(AHEAD)
+    for taken_back in (
+        [replace(AHEAD, value="unknown")],  # of two at one moment the no counts
+        [replace(AHEAD, value="unknown", observed_at_ms=AHEAD.observed_at_ms + 1)],
+        [replace(AHEAD, value="allow", observed_at_ms=AT_MS)],
+        [replace(AHEAD, observed_at_ms=AHEAD.observed_at_ms + 1)],
+    ):
+        assert told(batch(*taken_back, AHEAD), page(0, AT_MS - 1)) == evidence
+    assert hits(batch(replace(AHEAD, valid_to_ms=AT_MS + DAY_MS)), page(0, AT_MS - 1)) == []
+    assert hits(batch(replace(AHEAD, category="search"), DENIED[1]), page(0, AT_MS - 1)) == []
+
+
+def test_a_no_now_and_again_ahead_is_one_and_two_when_it_ends_in_between() -> None:
+    assert told(batch(DENIED[0], AHEAD), page(0, AT_MS - 1)) == told(batch(DENIED[0]), page(0, AT_MS - 1))
+    limited = replace(DENIED[0], valid_to_ms=AT_MS + DAY_MS)
+    evidence = told(batch(limited, AHEAD), page(0, AT_MS - 1))
+    assert (evidence["removal"], evidence["removal_2"]) == (removal_id(DENIED[0]), removal_id(AHEAD))
+
+
+SAID_MS = AT_MS - 100 * DAY_MS
+FIRST = replace(DENIED[0], observed_at_ms=SAID_MS)
+
+
+def repeated(*older: OptOut, known_ms: int = SAID_MS) -> Batch:
+    """A new no, and what was said before it."""
+    made = batch(DENIED[0])
+    for n, one in enumerate(older):
+        made.take_other(b"old %d" % n, msgspec.json.encode(one), known_ms, later=False)
+    return made
+
+
+def test_a_no_that_is_repeated_is_the_same_removal_with_the_clock_and_the_records_of_the_first() -> None:
+    made = repeated(FIRST)
+    evidence = told(made, page(0, SAID_MS - 1))
+    assert (evidence["removal"], evidence["refused_at_ms"]) == (removal_id(FIRST), SAID_MS)
+    (case,) = msgspec.json.decode(
+        matcher(made).hits(TOPIC, 0, [page(0, SAID_MS - 1)])[1].value, type=Observation
+    ).entries
+    assert (case.case, case.opened_ms) == (reference_of("notice", "hegui/sweep", removal_id(FIRST)), SAID_MS)
+    # What came since then the evaluators judged.
+    assert hits(made, page(0, AT_MS - 1)) == []
+    assert hits(repeated(), page(0, AT_MS - 1)) == [0]
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        [FIRST, replace(FIRST, value="unknown", observed_at_ms=SAID_MS + 1)],
+        [replace(FIRST, source="another")],
+        [replace(FIRST, category="mine")],
+        [replace(FIRST, subject="www.example.com")],
+        [replace(FIRST, valid_to_ms=AT_MS - DAY_MS)],
+    ],
+)
+def test_a_no_of_another_or_after_a_break_is_a_removal_of_its_own(older) -> None:
+    evidence = told(repeated(*older), page(0, AT_MS - 1))
+    assert (evidence["removal"], evidence["refused_at_ms"]) == (removal_id(DENIED[0]), AT_MS)
+
+
+def test_a_no_that_comes_late_finds_what_no_other_statement_of_its_source_had_judged() -> None:
+    made = batch(FIRST, known_ms=AT_MS)
+    made.take_other(
+        b"newer", msgspec.json.encode(replace(FIRST, observed_at_ms=SAID_MS + DAY_MS)), SAID_MS + DAY_MS, later=False
+    )
+    judged, late = SAID_MS + DAY_MS, SAID_MS + DAY_MS + KNOWN_WITHIN_MS
+    assert hits(made, page(0, SAID_MS), page(1, judged, arrived_ms=late), page(2, judged - 1, arrived_ms=late)) == [
+        0,
+        2,
+    ]
+
+
+def test_a_no_that_comes_late_is_none_when_its_source_has_allowed_since() -> None:
+    made = batch(FIRST, known_ms=AT_MS)
+    made.take_other(
+        b"newer", msgspec.json.encode(replace(FIRST, value="allow", observed_at_ms=SAID_MS + 1)), SAID_MS, later=False
+    )
+    assert hits(made, page(0, SAID_MS - 1)) == []
+
+
+OTHER = OptOut("domain", "www.example.com", "deny", AT_MS - 1, source="other")
+
+
+def test_each_of_several_refusals_of_a_record_opens_its_case() -> None:
+    both = [DENIED[0], OTHER]
+    outputs = matcher(batch(*both)).hits(TOPIC, 0, [page(0, AT_MS - 2)])
+    assert [one.destination for one in outputs].count("violations") == 1
+    cases = {
+        case.case
+        for one in outputs
+        if one.destination == "observations"
+        for case in msgspec.json.decode(one.value, type=Observation).entries
+    }
+    assert cases == {reference_of("notice", "hegui/sweep", removal_id(one)) for one in both}
+    evidence = told(batch(*both), page(0, AT_MS - 2))
+    assert (evidence["removal"], evidence["removal_2"]) == (removal_id(OTHER), removal_id(DENIED[0]))
+    judged = told(batch(*both), page(0, AT_MS - 1, arrived_ms=LATE))
+    assert (judged["removal"], "removal_2" in judged) == (removal_id(DENIED[0]), False)
+
+
+def test_a_broader_no_of_a_site_whose_longest_path_counts_is_none_beside_the_narrower() -> None:
+    narrow = replace(SITE, subject="example.com/a")
+    evidence = told(batch(SITE, narrow), page(0, AT_MS - 1, "https://example.com/a/b"))
+    assert evidence["removal"] == removal_id(narrow)
+    assert "removal_2" not in evidence
+
+
+def test_no_more_than_nine_refusals_are_told_of_a_record() -> None:
+    made = batch(*(replace(DENIED[0], source=f"list {n}") for n in range(12)))
+    assert set(told(made, page(0, AT_MS - 1))) & {"removal_9", "removal_10"} == {"removal_9"}
 
 
 def test_what_is_no_opt_out_says_nothing() -> None:
     made = Batch()
     for key, value in ((None, b"{}"), (b"k", b"{"), (b"k", b"\xff"), (b"k", None)):
         made.take(key, value, AT_MS)
-    assert (made.records, len(made.table), made.refuses, made.as_of_ms) == (4, 0, False, 0)
+    assert (made.records, len(made.table), made.refuses, made.as_of_ms) == (4, 0, False, AT_MS)
 
 
 def test_without_the_rule_nothing_is_told() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from hegui.rules.facts import OptOut
-from hegui.rules.violations import result_uid
+from hegui.rules.violations import Violation, result_uid
 from hegui.streams.errors import SettingsError, StateVersionError
 from hegui.streams.metrics import SweeperMetrics
 from hegui.streams.simulation import crawled, encode, envelope
@@ -268,3 +268,87 @@ async def test_the_rate_is_kept(monkeypatch):
     await world.follow()
     assert [read for _, read in waits] == [4, 8, 12, 16, 20, 24]
     assert all(read / 4 - 1 < seconds <= read / 4 for seconds, read in waits)
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+async def test_what_the_evaluators_do_not_judge_is_not_reported(monkeypatch, delivery):
+    world = World(monkeypatch)
+    evaluator = msgspec.structs.replace(world.settings.evaluator, delivery=delivery)
+    world.settings = msgspec.structs.replace(world.settings, evaluator=evaluator)
+    uids = fill(world)
+    world.aborted = world.log[TopicPartition(TOPIC, 0)][:6]  # those of the numbers 0, 2, 4 ... 10
+    world.refuse(*(refusal(n) for n in range(6)))
+    await world.follow()
+    judged = {uid for n, uid in uids.items() if n % 2 or n >= 12 or delivery == "at_least_once"}
+    assert world.violations().keys() == judged
+
+
+async def test_a_sweep_waits_for_transactions_that_were_open_when_it_began(monkeypatch):
+    world = World(monkeypatch)
+    evaluator = msgspec.structs.replace(world.settings.evaluator, delivery="exactly_once")
+    world.settings = msgspec.structs.replace(world.settings, evaluator=evaluator)
+    uids = fill(world)
+    world.open = {TopicPartition(TOPIC, 1): 3}
+    world.refuse(*(refusal(n) for n in range(6)))
+    idle = world.idle
+
+    def committed() -> None:
+        if len(world.violations()) == 15:
+            world.open = {}
+        idle()
+
+    monkeypatch.setattr(world, "idle", committed)
+    await world.follow()
+    assert world.violations().keys() == set(uids.values())
+
+
+@pytest.mark.parametrize("exception_first", [True, False])
+async def test_a_no_and_its_exception_may_fall_into_two_batches(monkeypatch, exception_first):
+    world = World(monkeypatch, max_optouts=1)
+    uids = fill(world)
+    no = OptOut("url_prefix", "site0.example/", "deny", SWEPT_MS, source="robots")
+    part = OptOut("url_prefix", "site0.example/6", "unknown", SWEPT_MS, source="robots")
+    world.refuse(*([part, no] if exception_first else [no, part]))
+    await world.follow()
+    assert world.violations().keys() == {uids[n] for n in (0, 12, 18)}
+
+
+async def test_a_no_that_is_said_again_tells_the_same_removal(monkeypatch):
+    world = World(monkeypatch)
+    fill(world)
+    world.refuse(refusal(0), at_ms=SWEPT_MS)
+    await world.follow()
+
+    def removals() -> set[str]:
+        records = [one for many in world.violations().values() for one in many]
+        return {
+            result.evidence["removal"] for one in records for result in msgspec.json.decode(one, type=Violation).results
+        }
+
+    before, hits = removals(), set(world.violations())
+    # Since then somebody took in more of the site, which the evaluators judged.
+    fill(world, records=1, at_ms=SWEPT_MS + HOUR_MS)
+    world.refuse(
+        msgspec.structs.replace(refusal(0), observed_at_ms=SWEPT_MS + 2 * HOUR_MS), at_ms=SWEPT_MS + 2 * HOUR_MS
+    )
+    await world.follow()
+    assert len(before) == 1
+    assert (removals(), set(world.violations())) == (before, hits)
+
+
+async def test_a_stop_while_the_older_opt_outs_are_read_begins_no_sweep(monkeypatch):
+    world = World(monkeypatch)
+    uids = fill(world)
+    world.refuse(refusal(0))
+    sweep = world.sweeper()
+    read = sweep._optouts._add_others
+
+    async def stopped(*arguments):
+        world.stop.set()
+        return await read(*arguments)
+
+    monkeypatch.setattr(sweep._optouts, "_add_others", stopped)
+    await sweep.follow(world.stop)
+    assert world.progress() == SweepProgress()
+    await world.follow()
+    assert world.violations().keys() == {uid for n, uid in uids.items() if n % 6 == 0}

@@ -39,8 +39,9 @@ class Record(msgspec.Struct):
 class Reader:
     """A consumer without a group."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "World", committed: bool) -> None:
         self.world = world
+        self.committed = committed
         self.at: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
 
@@ -72,7 +73,11 @@ class Reader:
         return {tp: self.world.begin.get(tp, 0) for tp in sources}
 
     async def end_offsets(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        return {tp: len(self.world.log[tp]) for tp in sources}
+        return {tp: self.end(tp) for tp in sources}
+
+    def end(self, tp: TopicPartition) -> int:
+        end = len(self.world.log[tp])
+        return min(end, self.world.open.get(tp, end)) if self.committed else end
 
     async def offsets_for_times(self, times: dict[TopicPartition, int]) -> dict[TopicPartition, Any]:
         found = {}
@@ -88,8 +93,12 @@ class Reader:
         await asyncio.sleep(0)
         found: dict[TopicPartition, list[Record]] = {}
         for tp, at in self.at.items():
-            if tp not in self.paused and max_records > 0 and (records := self.world.log[tp][at : at + max_records]):
-                found[tp] = records
+            if (
+                tp not in self.paused
+                and max_records > 0
+                and (records := self.world.log[tp][at : min(at + max_records, self.end(tp))])
+            ):
+                found[tp] = [one for one in records if not (self.committed and one in self.world.aborted)]
                 self.at[tp] = at + len(records)
                 max_records -= len(records)
         if not found:
@@ -142,12 +151,15 @@ class World:
         for p in range(names.state_partitions):
             self.log[TopicPartition(names.observations, p)] = []
         self.begin: dict[TopicPartition, int] = {}
+        self.open: dict[TopicPartition, int] = {}
+        """Where the first open transaction begins."""
+        self.aborted: list[Record] = []
         self.lives = 10**9
         self.error: Exception = DiedError()
         self.stop = asyncio.Event()
         self.metrics = SweeperMetrics(CollectorRegistry())
         for module in (sweeper, optouts_log, progress):
-            patch.setattr(module, "reader", lambda _: Reader(self))
+            patch.setattr(module, "reader", lambda _, committed=False: Reader(self, committed))
         patch.setattr(sweeper, "producer", lambda _: Sender(self))
 
     def append(
