@@ -94,6 +94,55 @@ class ProcessMetrics:
         self.policy_info.labels(policy.version, rule_set).set(1)
 
 
+class ClientMetrics:
+    """What an evaluator on librdkafka exposes of its clients; without series on another client."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        broker = ["client", "broker"]
+        self.received_bytes = Counter(
+            "compliance_client_received_bytes", "Bytes from the brokers, as sent", ["client"], registry=registry
+        )
+        self.sent_bytes = Counter(
+            "compliance_client_sent_bytes", "Bytes to the brokers, as sent", ["client"], registry=registry
+        )
+        self.queued_records = Gauge(
+            "compliance_client_queued_records",
+            "Records that wait in the client: fetched and not judged yet (consumer), sent and not acknowledged (others)",
+            ["client"],
+            registry=registry,
+        )
+        self.queued_bytes = Gauge(
+            "compliance_client_queued_bytes", "Bytes of these records", ["client"], registry=registry
+        )
+        self.rebalances = Counter(
+            "compliance_client_rebalances", "Rebalances of the group that this member saw", registry=registry
+        )
+        self.errors = Counter(
+            "compliance_client_errors",
+            "Requests that could not be sent, answers that could not be read, time-outs, lost connections",
+            [*broker, "kind"],
+            registry=registry,
+        )
+        self.round_trip = Gauge(
+            "compliance_client_round_trip_seconds",
+            "From request to answer, 99th percentile of five seconds; a fetch waits for records up to 0.1 s",
+            broker,
+            registry=registry,
+        )
+        self.queue_time = Gauge(
+            "compliance_client_queue_time_seconds",
+            "What a record waits in the producer before it goes out, 99th percentile of five seconds",
+            broker,
+            registry=registry,
+        )
+        self.throttle = Gauge(
+            "compliance_client_throttle_seconds",
+            "How long the broker made the client wait (quota), 99th percentile of five seconds",
+            broker,
+            registry=registry,
+        )
+
+
 MAX_REASONS = 500
 """Most things that `compliance_inconclusive_total` tells apart; the rest is `other`."""
 
@@ -165,6 +214,7 @@ class EvaluatorMetrics(ProcessMetrics):
         self.coverage_gap = Counter(
             "compliance_coverage_gap_records", "Input records that the log no longer had", ["topic"], registry=registry
         )
+        self.client = ClientMetrics(registry)
 
     def initialise(self, rules: Iterable[Rule], topics: Iterable[str]) -> None:
         """Create the series whose labels are known, at 0: a counter born at 1 is invisible to `increase()`."""

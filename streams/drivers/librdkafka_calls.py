@@ -25,6 +25,7 @@ from hegui.streams.drivers.librdkafka_errors import (
     ask,
 )
 from hegui.streams.drivers.librdkafka_sending import Sender, Sent
+from hegui.streams.drivers.librdkafka_statistics import Statistics
 from hegui.streams.drivers.librdkafka_transactions import Transactions, transactional_options
 from hegui.streams.evaluator import Evaluator, Output, Partition
 from hegui.streams.metrics import EvaluatorMetrics
@@ -43,9 +44,17 @@ class BlockingMember(GroupMember):
     def __init__(self, settings: Settings, evaluator: Evaluator, metrics: EvaluatorMetrics, progress: Progress) -> None:
         super().__init__(settings, evaluator, metrics, progress)
         exactly_once = settings.evaluator.delivery == "exactly_once"
-        self._consumer = group_consumer(settings.kafka, self._on_error, read_committed=exactly_once)
+        self._consumer = group_consumer(
+            settings.kafka,
+            self._on_error,
+            read_committed=exactly_once,
+            on_statistics=Statistics(metrics.client, "consumer"),
+        )
         sending = producer(
-            settings.kafka, self._on_error, transactional_options(settings.kafka) if exactly_once else {}
+            settings.kafka,
+            self._on_error,
+            transactional_options(settings.kafka) if exactly_once else {},
+            on_statistics=Statistics(metrics.client, "producer"),
         )
         self._transactions = Transactions(sending) if exactly_once else None
         names = settings.topics
@@ -53,7 +62,9 @@ class BlockingMember(GroupMember):
             sending,
             {"violations": names.violations, "observations": names.observations, "dead_letters": names.dead_letters},
             # Sums replace one another: they need no transaction, and its markers would be holes to the state agents.
-            {"observations": producer(settings.kafka, self._on_error)} if exactly_once else {},
+            {"observations": producer(settings.kafka, self._on_error, on_statistics=Statistics(metrics.client, "sums"))}
+            if exactly_once
+            else {},
         )
         self._epoch = 0
         self._joined = self._closing = False

@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer
 
+from hegui.streams.drivers.librdkafka_statistics import INTERVAL_MS
 from hegui.streams.settings import KafkaSettings
 
 FETCH_OPTIONS: dict[str, Any] = {
@@ -50,7 +51,20 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
     return options
 
 
-def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None], *, read_committed: bool = False) -> Consumer:
+def statistics_options(on_statistics: Callable[[str], None] | None) -> dict[str, Any]:
+    """Return what makes a client tell its statistics, in JSON; nothing when nobody wants them."""
+    if on_statistics is None:
+        return {}
+    return {"statistics.interval.ms": INTERVAL_MS, "stats_cb": on_statistics}
+
+
+def group_consumer(
+    kafka: KafkaSettings,
+    on_error: Callable[[Any], None],
+    *,
+    read_committed: bool = False,
+    on_statistics: Callable[[str], None] | None = None,
+) -> Consumer:
     """Return a consumer of the evaluators' group. It never commits and never resets an offset by itself.
 
     With `read_committed`, records of open and aborted transactions are not read, and a committed position is that of a transaction that ended.
@@ -73,6 +87,7 @@ def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None], *, rea
         # The only way in which librdkafka says that it passed over what holds no records (transaction markers).
         "enable.partition.eof": True,
         "error_cb": on_error,
+        **statistics_options(on_statistics),
     }
     if kafka.group_instance_id:
         options["group.instance.id"] = kafka.group_instance_id
@@ -80,7 +95,11 @@ def group_consumer(kafka: KafkaSettings, on_error: Callable[[Any], None], *, rea
 
 
 def producer(
-    kafka: KafkaSettings, on_error: Callable[[Any], None], transactional: Mapping[str, Any] = MappingProxyType({})
+    kafka: KafkaSettings,
+    on_error: Callable[[Any], None],
+    transactional: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    on_statistics: Callable[[str], None] | None = None,
 ) -> Producer:
     """Return an idempotent producer: acknowledged by all in-sync replicas, in order per partition, keys placed as Kafka's own."""
     return Producer(
@@ -95,6 +114,7 @@ def producer(
             "compression.type": "lz4",
             "message.timeout.ms": 30_000,
             "error_cb": on_error,
+            **statistics_options(on_statistics),
             **transactional,
         }
     )

@@ -117,6 +117,18 @@ async def test_every_event_is_judged_once_and_bad_input_is_put_aside_without_con
 
         assert await made.evaluation_faults() == []
         assert await made.state_faults() == []
+        if client == "librdkafka":
+
+            async def told() -> bool:
+                return bool(await evaluator.metric("compliance_client_received_bytes_total", client="consumer"))
+
+            await until(told, "librdkafka tells its statistics")
+            metrics = await evaluator.metrics()
+            assert metrics.value("compliance_client_sent_bytes_total", client="producer") > 0
+            assert metrics.value("compliance_client_rebalances_total") >= 1
+            brokers = {labels["broker"] for labels, _ in metrics.all("compliance_client_round_trip_seconds")}
+            assert brokers <= {"1", "coordinator", "bootstrap"}
+            assert "1" in brokers
         letters = await made.dead_letters()
         assert sorted(letter["reason"] for letter in letters) == sorted(reason for _, _, reason in bad.values())
         assert made.reference.events == made.sent

@@ -49,7 +49,7 @@ class Rig:
             self.settings, evaluator(**(EAGER | environment)), self.metrics, self.progress
         )
 
-    def producer_for(self, *_: object) -> FakeProducer:
+    def producer_for(self, *_: object, **__: object) -> FakeProducer:
         return self.producer
 
     async def run(self, steps: int) -> None:

@@ -21,7 +21,7 @@ class TransactionalRig(Rig):
         self.results, self.sums = FakeTransactionalProducer(), FakeProducer()
         super().__init__(patch, *given, **(EXACTLY_ONCE | named))
 
-    def producer_for(self, *given: object) -> FakeProducer:
+    def producer_for(self, *given: object, **_: object) -> FakeProducer:
         return self.results if len(given) > 2 and given[2] else self.sums
 
     @property
