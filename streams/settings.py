@@ -139,6 +139,8 @@ class EvaluatorSettings(_Section, frozen=True):
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     """`exactly_once` (`client = "librdkafka"` only): results and positions are committed in one transaction every `commit_seconds`; those who read
     committed records see each result once, and not before. Events of open and aborted transactions are not judged."""
+    assignment: Literal["roundrobin", "cooperative-sticky"] = "roundrobin"
+    """How the group shares the partitions. `cooperative-sticky` (`client = "librdkafka"`, `delivery = "at_least_once"` only): who comes or goes moves only the partitions that change hands; the others go on meanwhile. Stop all members to change it: the group takes one kind at a time."""
     start: Literal["earliest", "latest"] = "earliest"
     """Where a new group begins; `latest`: at the last multiple of 4,096 before the end. A group that has committed goes on from there, always."""
     max_batch_records: Annotated[int, Meta(ge=1)] = 4096
@@ -370,6 +372,7 @@ def _check(settings: Settings) -> None:
             f'settings: evaluator.delivery is "exactly_once" with evaluator.client {settings.evaluator.client!r}, whose transactions do not keep out '
             'a member that the group gave up; set evaluator.client to "librdkafka", or evaluator.delivery to "at_least_once"'
         )
+    _check_assignment(settings.evaluator)
     topics = settings.topics
     names = [t.name for t in topics.inputs]
     names += [topics.violations, topics.observations, topics.findings, topics.dead_letters, topics.coverage_gaps]
@@ -381,6 +384,21 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"settings: sweep.topics has {strange!r}, which topics.inputs has not; name inputs only")
     if not topics.inputs:
         raise SettingsError("settings: topics.inputs is empty; name at least one topic of events")
+
+
+def _check_assignment(evaluator: EvaluatorSettings) -> None:
+    if evaluator.assignment == "roundrobin":
+        return
+    if evaluator.client != "librdkafka":
+        raise SettingsError(
+            f'settings: evaluator.assignment is "cooperative-sticky" with evaluator.client {evaluator.client!r}, which has no such assignment; '
+            'set evaluator.client to "librdkafka", or evaluator.assignment to "roundrobin"'
+        )
+    if evaluator.delivery == "exactly_once":
+        raise SettingsError(
+            'settings: evaluator.assignment is "cooperative-sticky" with evaluator.delivery "exactly_once", whose aborted transactions take back what was judged of '
+            'all partitions; set evaluator.assignment to "roundrobin", or evaluator.delivery to "at_least_once"'
+        )
 
 
 def describe() -> list[tuple[str, str, str]]:
@@ -399,7 +417,7 @@ def _describe(struct: type[msgspec.Struct], prefix: str, rows: list[tuple[str, s
             _describe(field.type, f"{prefix}{field.name}.", rows)
         else:
             default = "required" if field.required else msgspec.json.encode(field.default).decode()
-            rows.append((prefix + field.name, default, docs.get(field.name, "")))
+            rows.append((prefix + field.name, default, " ".join(docs.get(field.name, "").split())))
             for part in getattr(field.type, "__args__", ()):
                 if isinstance(part, type) and issubclass(part, _Section):
                     _describe(part, f"{prefix}{field.name}[].", rows)

@@ -71,12 +71,9 @@ class LibrdkafkaDriver(BlockingMember):
         if self._joined:
             self.assigned.set()
         if epoch != self._epoch:
-            # The records may be from before a rebalance or from after it: read them again from where the block stands.
-            if messages:
-                await self._in_thread(self._read_on)
-            for error in filter(None, map(Message.error, messages)):
-                self._on_error(error)
-            return
+            messages = await self._in_thread(self._after_rebalance, messages)
+            if not messages:
+                return
         if any(map(Message.error, messages)):
             await self._process_with_errors(messages)
         else:

@@ -47,6 +47,7 @@ class BlockingMember(GroupMember):
         self._consumer = group_consumer(
             settings.kafka,
             self._on_error,
+            assignment=settings.evaluator.assignment,
             read_committed=exactly_once,
             on_statistics=Statistics(metrics.client, "consumer"),
         )
@@ -66,6 +67,9 @@ class BlockingMember(GroupMember):
             if exactly_once
             else {},
         )
+        self._cooperative = settings.evaluator.assignment == "cooperative-sticky"
+        self._begun: set[Partition] = set()
+        """Partitions that came in a rebalance since the last call of `_receive`."""
         self._epoch = 0
         self._joined = self._closing = False
         self._refusal: str | None = None
@@ -85,6 +89,7 @@ class BlockingMember(GroupMember):
 
     def _receive(self) -> list[Any]:
         """Return what is there, at least one message, or nothing after `POLL_SECONDS`. Rebalances happen in here."""
+        self._begun.clear()
         self._sender.serve()
         if self._refusal is not None:
             raise KafkaError(self._refusal)
@@ -235,7 +240,10 @@ class BlockingMember(GroupMember):
     # -- partitions
 
     def _on_assign(self, _: Any, assigned: Iterable[Any]) -> None:
-        """Find where to begin; a position that the log no longer has is a recorded gap, never a silent reset."""
+        """Find where to begin; a position that the log no longer has is a recorded gap, never a silent reset.
+
+        A cooperative rebalance names only what is new, and may name nothing.
+        """
         self._epoch += 1
         partitions = sorted((p.topic, p.partition) for p in assigned)
         if partitions:
@@ -245,7 +253,8 @@ class BlockingMember(GroupMember):
                 if place.error is not None:
                     raise KafkaException(place.error)
                 self._begin((place.topic, place.partition), place.offset if place.offset >= 0 else None)
-        self._read_on()
+        self._begun.update(partitions)
+        self._read_on(partitions)
         self._progress.alive()
         log.info("partitions_assigned", partitions=len(partitions))
         self._joined = True
@@ -278,10 +287,40 @@ class BlockingMember(GroupMember):
             self._sender.send_and_wait(self._settings.topics.coverage_gaps, value, key)
         self._take_over(partition, start, committed)
 
-    def _read_on(self) -> None:
-        """Read every partition from where it stands; what was fetched before is dropped."""
+    def _after_rebalance(self, messages: Sequence[Any]) -> list[Any]:
+        """Return what may be judged of messages that came in one call with a rebalance.
+
+        Those of a partition that was begun in it may be from before or from after: they are read again from where its block stands.
+        A cooperative rebalance leaves the other partitions as they were.
+        """
+        sources = self.evaluator.sources
+        good: list[Any] = []
+        again: set[Partition] = set()
+        for message in messages:
+            place = (message.topic(), message.partition())
+            if self._cooperative and place in sources and place not in self._begun:
+                good.append(message)
+                continue
+            if place in sources:
+                again.add(place)
+            if (error := message.error()) is not None:
+                self._on_error(error)
+        if again:
+            self._read_on(again)
+        return good
+
+    def _read_on(self, partitions: Iterable[Partition] | None = None) -> None:
+        """Read partitions, all when none are named, from where they stand; what was fetched of them before is dropped."""
+        sources = self.evaluator.sources
         # `seek` is refused for a partition that stands still after an error.
-        self._consumer.assign([TopicPartition(*p, source.position) for p, source in self.evaluator.sources.items()])
+        if not self._cooperative:
+            self._consumer.assign([TopicPartition(*p, source.position) for p, source in sources.items()])
+            return
+        places = [TopicPartition(*p, sources[p].position) for p in (sources if partitions is None else partitions)]
+        held = {(p.topic, p.partition) for p in self._consumer.assignment()}
+        if stopped := [p for p in places if (p.topic, p.partition) in held]:
+            self._consumer.incremental_unassign(stopped)
+        self._consumer.incremental_assign(places)
 
     def _out_of_range(self, partition: Partition, _: str) -> None:
         if not self._drain():

@@ -62,6 +62,7 @@ def group_consumer(
     kafka: KafkaSettings,
     on_error: Callable[[Any], None],
     *,
+    assignment: str = "roundrobin",
     read_committed: bool = False,
     on_statistics: Callable[[str], None] | None = None,
 ) -> Consumer:
@@ -77,8 +78,8 @@ def group_consumer(
         "isolation.level": "read_committed"
         if read_committed
         else "read_uncommitted",  # the latter is aiokafka's default
-        # aiokafka's only assignor: members with either client share a group, so that a rolling change of the client works.
-        "partition.assignment.strategy": "roundrobin",
+        # By default aiokafka's only assignor: members with either client share a group, so that a rolling change of the client works.
+        "partition.assignment.strategy": assignment,
         "session.timeout.ms": round(kafka.session_timeout_seconds * 1000),
         "heartbeat.interval.ms": round(kafka.session_timeout_seconds * 1000 / 10),
         "max.poll.interval.ms": max(300_000, round(kafka.session_timeout_seconds * 1000)),

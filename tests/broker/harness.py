@@ -27,6 +27,16 @@ from tests.broker.topics import Topics
 CLIENTS = ("aiokafka", "librdkafka")
 """What carries the evaluator, for tests of what depends on it."""
 
+COOPERATIVE = "cooperative"
+"""librdkafka in a cooperative group, beside the names of clients."""
+
+
+def carried_by(client: str) -> dict[str, Any]:
+    """The evaluator's settings for one of these."""
+    if client == COOPERATIVE:
+        return {"client": "librdkafka", "assignment": "cooperative-sticky"}
+    return {"client": client}
+
 
 class Deployment(Topics):
     """Topics and a group of their own on a shared broker, the processes on them, and their results."""

@@ -3,17 +3,17 @@ import asyncio
 import pytest
 
 from hegui.streams.simulation import traffic
-from tests.broker.harness import CLIENTS, deployment
+from tests.broker.harness import CLIENTS, COOPERATIVE, carried_by, deployment
 from tests.broker.processes import now_ms, supervised
 from tests.servers.kafka import KafkaServer
 
 pytestmark = pytest.mark.broker
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [*CLIENTS, COOPERATIVE])
 async def test_a_broker_that_crashes_in_mid_stream_and_comes_back_costs_nothing(client):
     with KafkaServer() as kafka:
-        async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
+        async with deployment(kafka.bootstrap, evaluator=carried_by(client)) as made:
             evaluator, state = made.daemon("evaluator"), made.daemon("state")
             for daemon in (evaluator, state):
                 daemon.launch()

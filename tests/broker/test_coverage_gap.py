@@ -10,7 +10,7 @@ from aiokafka.admin import RecordsToDelete
 
 from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.simulation import traffic
-from tests.broker.harness import CLIENTS, Deployment, deployment
+from tests.broker.harness import CLIENTS, COOPERATIVE, Deployment, carried_by, deployment
 from tests.broker.processes import Daemon, now_ms, until
 
 pytestmark = pytest.mark.broker
@@ -90,9 +90,9 @@ async def test_deleting_only_what_was_judged_is_no_gap(kafka, client):
         assert await made.evaluation_faults() == []
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [*CLIENTS, COOPERATIVE])
 async def test_records_deleted_while_running_are_a_gap_too(kafka, client):
-    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
+    async with deployment(kafka.bootstrap, evaluator=carried_by(client)) as made:
         events = traffic(now_ms, seed=23, faults=0.3)
         evaluator = await made.daemon("evaluator").start()
         await made.send(next(events) for _ in range(400))
@@ -129,9 +129,9 @@ async def test_records_deleted_while_running_are_a_gap_too(kafka, client):
         await until(counted, "every event that was not deleted is counted once", 10)
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [*CLIENTS, COOPERATIVE])
 async def test_a_log_made_anew_is_a_gap_and_is_read_from_its_beginning(kafka, client):
-    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
+    async with deployment(kafka.bootstrap, evaluator=carried_by(client)) as made:
         events = traffic(now_ms, seed=24, faults=0.3)
         evaluator = await made.daemon("evaluator").start()
         await made.send(next(events) for _ in range(400))

@@ -5,7 +5,7 @@ import pytest
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 
 from hegui.streams.simulation import traffic
-from tests.broker.harness import CLIENTS, deployment
+from tests.broker.harness import CLIENTS, COOPERATIVE, carried_by, deployment
 from tests.broker.kills import kill_round
 from tests.broker.processes import dice, now_ms, until
 
@@ -17,11 +17,17 @@ ROUNDS = int(os.environ.get("KILL_ROUNDS") or 3)
 @pytest.mark.timeout(120 + 60 * ROUNDS)
 @pytest.mark.parametrize(
     ("client", "victim"),
-    [("aiokafka", "evaluator"), ("librdkafka", "evaluator"), ("aiokafka", "state"), ("aiokafka", "either")],
+    [
+        ("aiokafka", "evaluator"),
+        ("librdkafka", "evaluator"),
+        (COOPERATIVE, "evaluator"),
+        ("aiokafka", "state"),
+        ("aiokafka", "either"),
+    ],
 )
 async def test_kill_9_in_mid_stream_loses_nothing_and_doubles_nothing(kafka, client, victim):
     chance = dice()
-    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
+    async with deployment(kafka.bootstrap, evaluator=carried_by(client)) as made:
         daemons = {"evaluator": made.daemon("evaluator"), "state": made.daemon("state")}
         for daemon in daemons.values():
             daemon.launch()

@@ -1,6 +1,8 @@
 """Members of a group come and go."""
 
 import asyncio
+import json
+import signal
 from collections import Counter
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from hegui.rules.ledgers.form import label_of
 from hegui.rules.registry import OTHER
 from hegui.streams.simulation import traffic
-from tests.broker.harness import CLIENTS, Deployment, deployment
+from tests.broker.harness import CLIENTS, COOPERATIVE, Deployment, carried_by, deployment
 from tests.broker.processes import Daemon, now_ms, until
 
 pytestmark = pytest.mark.broker
@@ -28,10 +30,18 @@ CHANGE_OF_CLIENT = ("aiokafka", "librdkafka", "aiokafka")
 
 
 def with_client(client: str) -> dict[str, Any]:
-    return {"tick_seconds": 0.2, "commit_seconds": 0.2, "client": client}
+    return {"tick_seconds": 0.2, "commit_seconds": 0.2, **carried_by(client)}
 
 
-@pytest.mark.parametrize("clients", [*((client,) * 3 for client in CLIENTS), CHANGE_OF_CLIENT], ids="-".join)
+def begun(daemon: Daemon) -> list[int]:
+    """How many partitions a daemon began at each rebalance, by its log."""
+    lines = [json.loads(line) for line in daemon.log_tail(10_000).splitlines() if line.startswith("{")]
+    return [line["partitions"] for line in lines if line["event"] == "partitions_assigned"]
+
+
+@pytest.mark.parametrize(
+    "clients", [*((client,) * 3 for client in (*CLIENTS, COOPERATIVE)), CHANGE_OF_CLIENT], ids="-".join
+)
 async def test_evaluators_that_leave_and_crash_lose_and_double_nothing(kafka, clients):
     settings = [with_client(client) for client in clients]
     async with deployment(kafka.bootstrap) as made:
@@ -56,6 +66,9 @@ async def test_evaluators_that_leave_and_crash_lose_and_double_nothing(kafka, cl
             return await judged(second) > before + 100
 
         await until(more, "the one that stayed goes on")
+        if COOPERATIVE in clients:
+            # Three partitions: each was begun once where it came, and those that stayed were not begun again.
+            assert sum(begun(second)) == 3
         await sending
         await made.caught_up()
         assert await made.evaluation_faults() == []
@@ -74,6 +87,69 @@ async def test_evaluators_that_leave_and_crash_lose_and_double_nothing(kafka, cl
         await made.issues_settled()
         assert await made.state_faults() == []
         assert await third.stop() == 0
+
+
+async def test_in_a_cooperative_group_who_stays_goes_on_while_others_come_and_go(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        state = made.daemon("state")
+        stays, guest = (made.daemon("evaluator", evaluator=with_client(COOPERATIVE)) for _ in range(2))
+        state.launch()
+        await stays.start()
+        await state.ready()
+        sending = flow(made, "guests", events=6000, seconds=20.0)
+        for round_ in range(3):
+            await guest.start()
+
+            async def works() -> bool:
+                return await judged(guest) > 100
+
+            await until(works, "the guest judges")
+            if round_ == 1:
+                guest.kill()
+                await guest.end()
+            else:
+                assert await guest.stop() == 0
+        await sending
+        await made.caught_up()
+        assert await made.evaluation_faults() == []
+        await made.issues_settled()
+        assert await made.state_faults() == []
+        # Three partitions at first; the one that a guest was given comes back (a killed one's may go to the next guest), no other is begun again.
+        assert begun(stays)[0] == 3
+        assert 2 <= sum(begun(stays)[1:]) <= 3, begun(stays)
+        assert max(begun(stays)[1:]) == 1, begun(stays)
+        assert await stays.stop() == 0
+
+
+async def test_a_member_of_a_cooperative_group_that_was_thought_dead_goes_on_with_what_it_is_given(kafka):
+    async with deployment(kafka.bootstrap, evaluator=with_client(COOPERATIVE)) as made:
+        sleeper, other, state = made.daemon("evaluator"), made.daemon("evaluator"), made.daemon("state")
+        state.launch()
+        await sleeper.start()
+        await state.ready()
+        sending = flow(made, "asleep", events=3000, seconds=12.0)
+
+        async def works() -> bool:
+            return await judged(sleeper) > 100
+
+        await until(works, "the first judges")
+        assert sleeper._process is not None
+        sleeper._process.send_signal(signal.SIGSTOP)
+        await other.start()
+
+        async def taken() -> bool:
+            return await judged(other) > 300  # the group gives the sleeper up after 6 s
+
+        await until(taken, "the other judges")
+        sleeper._process.send_signal(signal.SIGCONT)
+        await sending
+        await flow(made, "awake", events=1000, seconds=3.0)
+        await made.caught_up()
+        assert await made.evaluation_faults() == []
+        await made.issues_settled()
+        assert await made.state_faults() == []
+        assert await sleeper.stop() == 0
+        assert await other.stop() == 0
 
 
 async def owned(daemon: Daemon, topic: str) -> set[str]:

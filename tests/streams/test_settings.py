@@ -192,6 +192,7 @@ def test_librdkafka_gets_the_same_credentials_and_files(load, tmp_path):
 def test_librdkafka_takes_what_the_settings_say(load, environment):
     kafka = load(KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1", **environment).kafka
     librdkafka_clients.group_consumer(kafka, print).close()
+    librdkafka_clients.group_consumer(kafka, print, assignment="cooperative-sticky").close()
     librdkafka_clients.producer(kafka, print)
 
 
@@ -204,6 +205,25 @@ def test_exactly_once_is_refused_where_a_zombie_could_commit(load):
     assert "\n" not in told
     found = load(EVALUATOR__DELIVERY="exactly_once", EVALUATOR__CLIENT="librdkafka")
     assert found.evaluator.delivery == "exactly_once"
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({}, "evaluator.client"),
+        ({"EVALUATOR__CLIENT": "librdkafka", "EVALUATOR__DELIVERY": "exactly_once"}, "evaluator.delivery"),
+    ],
+)
+def test_a_cooperative_group_is_refused_where_it_is_not_sound(load, other, named):
+    with pytest.raises(SettingsError) as raised:
+        load(EVALUATOR__ASSIGNMENT="cooperative-sticky", **other)
+    told = str(raised.value)
+    assert "evaluator.assignment" in told
+    assert named in told
+    assert "\n" not in told
+    found = load(EVALUATOR__ASSIGNMENT="cooperative-sticky", EVALUATOR__CLIENT="librdkafka")
+    assert found.evaluator.assignment == "cooperative-sticky"
+    assert load().evaluator.assignment == "roundrobin"
 
 
 def test_the_client_is_chosen_by_its_name(load):

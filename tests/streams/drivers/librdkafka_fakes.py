@@ -141,6 +141,40 @@ class FakeConsumer:
         self.closed = True
 
 
+class CooperativeConsumer(FakeConsumer):
+    """A member of a cooperative group: a rebalance names what goes and what comes; the rest keeps its position."""
+
+    def __init__(self, log: dict[Partition, FakePartition], committed: dict[Partition, int]) -> None:
+        super().__init__(log, committed)
+        self.read_anew: list[dict[Partition, int]] = []
+        """Partitions and positions of each `incremental_assign`."""
+
+    def rebalance(self, assigned: Iterable[Partition], *, lost: bool = False) -> None:
+        wanted = set(assigned)
+        if gone := [p for p in self.positions if p not in wanted]:
+            self._listener["on_lost" if lost else "on_revoke"](self, [TopicPartition(*p) for p in gone])
+            self.incremental_unassign([TopicPartition(*p) for p in gone])
+        if not lost:
+            come = wanted - self.positions.keys()
+            self._listener["on_assign"](self, [TopicPartition(*p, NO_OFFSET) for p in come])
+            assert self.positions.keys() == wanted, "nobody answered the assignment"
+
+    def assign(self, _: Sequence[TopicPartition]) -> None:
+        raise KafkaException(error("_STATE"))  # as librdkafka does in a cooperative group
+
+    def incremental_assign(self, places: Sequence[TopicPartition]) -> None:
+        come = {(p.topic, p.partition): p.offset for p in places}
+        assert not come.keys() & self.positions.keys(), "assigned twice"
+        assert NO_OFFSET not in come.values(), "a start that nobody stated"
+        self.positions.update(come)
+        self.read_anew.append(come)
+
+    def incremental_unassign(self, places: Sequence[TopicPartition]) -> None:
+        for place in places:
+            del self.positions[place.topic, place.partition]
+            self._ended.pop((place.topic, place.partition), None)
+
+
 @dataclass
 class Produced:
     """What a producer was given."""

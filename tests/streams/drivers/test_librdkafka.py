@@ -36,7 +36,7 @@ class Rig:
         **environment: str,
     ) -> None:
         self.log = log if isinstance(log, dict) else {FIRST: FakePartition(list(log))}
-        self.consumer = FakeConsumer(self.log, dict(committed or {}))
+        self.consumer = self.consumer_of(dict(committed or {}))
         self.producer = FakeProducer(hold=hold)
         patch.setattr(librdkafka_calls, "group_consumer", lambda *_, **__: self.consumer)
         patch.setattr(librdkafka_calls, "producer", self.producer_for)
@@ -48,6 +48,9 @@ class Rig:
         self.driver = librdkafka.LibrdkafkaDriver(
             self.settings, evaluator(**(EAGER | environment)), self.metrics, self.progress
         )
+
+    def consumer_of(self, committed: dict[Partition, int]) -> FakeConsumer:
+        return FakeConsumer(self.log, committed)
 
     def producer_for(self, *_: object, **__: object) -> FakeProducer:
         return self.producer
