@@ -128,7 +128,12 @@ async def test_the_broker_refuses_results_and_positions_of_a_fenced_member(kafka
 
             # With the generation of today the same producer goes on.
             assert transactions.commit({(made.generation, 0): 2}, fenced.consumer_group_metadata())
-            assert (await made.committed())[made.generation, 0] == 2
+
+            async def shown() -> bool:
+                """The broker answers a commit before its marker is in the group's log: a moment later the position is seen."""
+                return (await made.committed())[made.generation, 0] == 2
+
+            await until(shown, "the position is committed")
             assert not await committed_uids(made)
         finally:
             fenced.close()
