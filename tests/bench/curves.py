@@ -39,7 +39,7 @@ PARTITIONS = (1, 2, 4, 8, 16, 64)
 FAULTS = (0.0, 0.01, 0.02, 0.05, 0.2, 0.5, 1.0)
 OPTOUTS = (0, 100_000, 1_000_000, 10_000_000, 100_000_000)
 PERSONS = (10_000, 100_000, 300_000, 1_000_000)
-FULL = 400_000
+FULL = 600_000
 """Events of the drain that says what a full load is."""
 CLIENTS = ("aiokafka", "librdkafka")
 

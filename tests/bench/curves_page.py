@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.bench.curves import Point
 
 HERE = Path(__file__).parent
+MIDDLE, MOST_P99_MS = 0.5, 50
+"""What is wanted at half the load: p99 below so many milliseconds."""
 TITLES = {
     "rules": ("Rules in the book", "rules"),
     "bytes": ("Size of an event", "bytes"),
@@ -40,10 +42,19 @@ def _table(points: Sequence[Point]) -> str:
     return "\n".join(lines)
 
 
+def _told(delay: Delay) -> str:
+    if delay.share != MIDDLE:
+        return ""
+    return "met" if delay.p99_ms < MOST_P99_MS else "missed"
+
+
 def _delays(found: Sequence[Delay]) -> str:
-    lines = ["| client | load | events/s | findings | p50 ms | p99 ms | p99.9 ms |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| client | load | events/s | findings | p50 ms | p99 ms | p99.9 ms | |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     lines += [
-        f"| {d.engine} | {d.share:.0%} | {d.events_per_s:,.0f} | {d.violations:,} | {d.p50_ms:.0f} | {d.p99_ms:.0f} | {d.p999_ms:.0f} |"
+        f"| {d.engine} | {d.share:.0%} | {d.events_per_s:,.0f} | {d.violations:,} | {d.p50_ms:.0f} | {d.p99_ms:.0f} | {d.p999_ms:.0f} | {_told(d)} |"
         for d in found
     ]
     return "\n".join(lines)
@@ -125,7 +136,7 @@ violation is hashed, encoded and sent.
 ## Detection delay
 
 From the append of an event to the append of its violation, by the broker's clock (whole milliseconds). The load is a share of the rate at which the same evaluator had drained a full
-topic; the generator shares the two cores too.
+topic; generator and broker share the two cores too. At half the load 99 of 100 findings are wanted within {MOST_P99_MS} ms.
 
 ![Detection delay](curve-delay.svg)
 
