@@ -129,7 +129,7 @@ events are those of [RESULTS.md](RESULTS.md), 1 kB, 2 % faulty and 4 partitions 
 
 {curves}
 Events/s counts the wait for the last commit too (up to 2 s, on topics that take 2 s to drain): read it as a lower bound, and CPU time as the measure.
-Events of 500 bytes are the small ones of the traffic alone; larger ones than 1 kB carry a text that no rule reads. Rules up to the real book are its first ones,
+Events of 500 bytes are the small ones of the traffic alone (with less, rules lack what they need); larger ones than 1 kB carry a text that no rule reads. Rules up to the real book are its first ones,
 family by family in turn; above it synthetic ones, of which an event meets a tenth. A faulty event costs more: its rules are called one by one, and its
 violation is hashed, encoded and sent.
 
