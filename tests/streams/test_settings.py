@@ -206,6 +206,16 @@ def test_exactly_once_is_refused_where_a_zombie_could_commit(load):
     assert found.evaluator.delivery == "exactly_once"
 
 
+def test_a_transaction_that_would_expire_before_it_is_committed_is_refused(load):
+    exactly_once = {"EVALUATOR__DELIVERY": "exactly_once", "EVALUATOR__CLIENT": "librdkafka"}
+    for seconds in ("6", "7.5"):
+        told = sentence(load, KAFKA__SESSION_TIMEOUT_SECONDS="6", EVALUATOR__COMMIT_SECONDS=seconds, **exactly_once)
+        assert f"evaluator.commit_seconds is {seconds} " in told
+        assert "kafka.session_timeout_seconds (6)" in told
+    load(KAFKA__SESSION_TIMEOUT_SECONDS="6", EVALUATOR__COMMIT_SECONDS="5.9", **exactly_once)
+    load(KAFKA__SESSION_TIMEOUT_SECONDS="6", EVALUATOR__COMMIT_SECONDS="7.5")
+
+
 def test_the_client_is_chosen_by_its_name(load):
     assert choice.driver_class(load()) is AiokafkaDriver
     assert choice.driver_class(load(EVALUATOR__CLIENT="librdkafka")) is LibrdkafkaDriver
