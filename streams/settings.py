@@ -37,11 +37,11 @@ class TlsSettings(_Section, frozen=True):
     enabled: bool = False
     """Whether to use TLS."""
     ca_file: str | None = None
-    """Certificate authority; the system's when absent."""
+    """Certificate authority; the system's when absent. A broker whose certificate is not trusted ends the start."""
     certificate_file: str | None = None
     """Client certificate, for mutual TLS."""
     key_file: str | None = None
-    """Its key."""
+    """Its key, without a password."""
 
 
 class SaslSettings(_Section, frozen=True):
@@ -52,7 +52,7 @@ class SaslSettings(_Section, frozen=True):
     username: str | None = None
     """User."""
     password: str | None = None
-    """Password; better set by the environment."""
+    """Password; better set by the environment. One that the broker refuses ends the start."""
 
 
 class KafkaSettings(_Section, frozen=True):
