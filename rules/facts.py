@@ -114,8 +114,9 @@ class Snapshot:
         origin = _origin_of(url)
         found = known.get(origin)
         if found is None:
-            host = host_of(url)
-            domains, addressed = tuple([d for d in domains_of(host) if ("domain", d) in table]), (HOST, host) in table
+            host, maybe = host_of(url), table.maybe
+            domains = tuple([d for d in domains_of(host) if maybe("domain", d) and ("domain", d) in table])
+            addressed = (HOST, host) in table
             found = (domains, addressed) if domains or addressed else _NOWHERE
             if len(origin) <= MAX_ORIGIN and _KEPT.fullmatch(origin):
                 if len(known) >= MAX_ORIGINS:

@@ -94,5 +94,9 @@ def domains_of(host: str) -> list[str]:
     """Return a host and its parent domains but for the top one, the nearest first; an IP address has no parents."""
     if is_address(host):
         return [host]
-    labels = host.split(".")
-    return [host, *(".".join(labels[first:]) for first in range(1, len(labels) - 1))]
+    found = [host]
+    dot, last = host.find("."), host.rfind(".")
+    while dot < last:
+        found.append(host[dot + 1 :])
+        dot = host.find(".", dot + 1)
+    return found

@@ -9,21 +9,56 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
 
+from hegui.streams.errors import SettingsError
 from hegui.streams.settings import KafkaSettings
 
 log = structlog.get_logger()
 
 
+_LOOK_SECONDS = 5.0
+"""How long a server is given to say why it refuses."""
+
+_WRONG_CREDENTIALS = (AuthenticationFailedError, SaslAuthenticationFailed)
+
+
 def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
-    """Return the TLS context of the settings, None when TLS is off."""
+    """Return the TLS context of the settings, None when TLS is off.
+
+    Raises:
+        SettingsError: a file is not what it should be.
+    """
     if not kafka.tls.enabled:
         return None
-    context = ssl.create_default_context(cafile=kafka.tls.ca_file)
+    try:
+        context = ssl.create_default_context(cafile=kafka.tls.ca_file)
+    except OSError as error:  # among them ssl.SSLError
+        raise SettingsError(
+            f"settings: kafka.tls.ca_file {kafka.tls.ca_file!r} holds no certificates ({_words(error)}); name a PEM file"
+        ) from None
     if kafka.tls.certificate_file and kafka.tls.key_file:
-        context.load_cert_chain(kafka.tls.certificate_file, kafka.tls.key_file)
+        try:
+            # Without a password OpenSSL would ask for that of an encrypted key at the terminal.
+            context.load_cert_chain(kafka.tls.certificate_file, kafka.tls.key_file, password="")
+        except OSError as error:
+            raise SettingsError(
+                f"settings: kafka.tls.certificate_file {kafka.tls.certificate_file!r} and key_file {kafka.tls.key_file!r} are no certificate "
+                f"and its key ({_words(error)}); name PEM files that belong together, the key without a password"
+            ) from None
     return context
+
+
+def _words(error: OSError) -> str:
+    return getattr(error, "reason", None) or error.strerror or type(error).__name__
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -100,17 +135,36 @@ def admin(kafka: KafkaSettings) -> AIOKafkaAdminClient:
     return AIOKafkaAdminClient(**client_options(kafka))
 
 
-async def start_with_retry(client: Any, what: str, *, first_seconds: float = 0.5, most_seconds: float = 15.0) -> None:
+async def start_with_retry(
+    client: Any,
+    what: str,
+    kafka: KafkaSettings | None = None,
+    *,
+    first_seconds: float = 0.5,
+    most_seconds: float = 15.0,
+) -> None:
     """Start a client; while the broker cannot be reached, log one line and try again with a growing pause. Blocks until started.
 
+    Args:
+        client: the client.
+        what: its name in the log.
+        kafka: given for the first client of a process: a broker that is there and refuses these settings ends the wait.
+        first_seconds: the first pause.
+        most_seconds: the longest pause.
+
     Raises:
-        KafkaError: the broker answered and refused (credentials, version).
+        SettingsError: the broker refused the credentials, or is not trusted.
+        KafkaError: the broker answered and refused (version).
     """
     pause = first_seconds
     while True:
         try:
             await client.start()
         except (KafkaConnectionError, ConnectionError, TimeoutError, OSError) as error:
+            # aiokafka tells of a wrong password and of a server that is away in the same words.
+            if kafka is not None and (mistake := await mistake_in_settings(kafka)) is not None:
+                await (client.close if hasattr(client, "close") else client.stop)()
+                raise SettingsError(mistake) from None
             log.warning("broker_not_reached", client=what, error=type(error).__name__, again_in_seconds=round(pause, 1))
             await asyncio.sleep(pause)
             pause = min(pause * 2, most_seconds)
@@ -118,11 +172,45 @@ async def start_with_retry(client: Any, what: str, *, first_seconds: float = 0.5
             return
 
 
+async def mistake_in_settings(kafka: KafkaSettings) -> str | None:
+    """Return what is wrong with the settings, in the eyes of the first server that answers; None when all is well or nobody answers."""
+    options = client_options(kafka)
+    for server in options.pop("bootstrap_servers"):
+        host, _, port = server.rpartition(":")
+        try:
+            connection = await create_conn(
+                host.strip("[]"), int(port), request_timeout_ms=round(_LOOK_SECONDS * 1000), **options
+            )
+        except ssl.SSLCertVerificationError as error:
+            return (
+                f"settings: kafka.bootstrap_servers has {server!r}, whose certificate is not trusted ({error.verify_message}); set "
+                "kafka.tls.ca_file to the authority that signed it, and write the server as the certificate names it"
+            )
+        except _WRONG_CREDENTIALS:
+            return (
+                f"settings: kafka.sasl.username {kafka.sasl.username!r} or its password is refused by {server!r} ({kafka.sasl.mechanism}); "
+                "correct kafka.sasl.username and kafka.sasl.password"
+            )
+        except UnsupportedSaslMechanismError:
+            return f"settings: kafka.sasl.mechanism is {kafka.sasl.mechanism!r}, which {server!r} does not offer; set one that it has"
+        except IllegalSaslStateError:
+            return (
+                f"settings: kafka.sasl.mechanism is {kafka.sasl.mechanism!r}, but {server!r} asks for no password there; "
+                "remove kafka.sasl or name the server's port for SASL"
+            )
+        except (KafkaError, OSError, TimeoutError):
+            continue
+        connection.close()
+        return None
+    return None
+
+
 __all__ = [
     "KafkaError",
     "admin",
     "client_options",
     "group_consumer",
+    "mistake_in_settings",
     "producer",
     "reader",
     "start_with_retry",

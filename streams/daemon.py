@@ -70,12 +70,12 @@ async def wait_for_topics(settings: Settings, stop: asyncio.Event) -> dict[str, 
     """Wait for the broker and check the topics; return topic to partitions. Returns early, with nothing, when `stop` is set.
 
     Raises:
-        TopicError: a topic is missing or has the wrong partition count.
+        SettingsError: the broker refuses the settings. TopicError: a topic is missing or has the wrong partition count.
     """
 
     async def look() -> None:
         client = admin(settings.kafka)
-        await start_with_retry(client, "admin")
+        await start_with_retry(client, "admin", settings.kafka)
         try:
             counts.update(await check_topics(client, settings))
         finally:

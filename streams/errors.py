@@ -1,7 +1,7 @@
 """The errors of this package.
 
 HeguiError
-├── SettingsError        a setting or the policy is wrong: one sentence, exit code 2
+├── SettingsError        a setting or the policy is wrong, or the broker refuses a setting: one sentence, exit code 2
 ├── TopicError           a topic is missing or has another partition count than the state needs: exit code 2
 ├── StateVersionError    the table was written by a newer version: exit code 75, and again until that version runs
 ├── OptOutError          a statement about training cannot be taken: told and counted, the import goes on

@@ -37,11 +37,11 @@ class TlsSettings(_Section, frozen=True):
     enabled: bool = False
     """Whether to use TLS."""
     ca_file: str | None = None
-    """Certificate authority; the system's when absent."""
+    """Certificate authority; the system's when absent. A broker whose certificate is not trusted ends the start."""
     certificate_file: str | None = None
     """Client certificate, for mutual TLS."""
     key_file: str | None = None
-    """Its key."""
+    """Its key, without a password."""
 
 
 class SaslSettings(_Section, frozen=True):
@@ -52,7 +52,7 @@ class SaslSettings(_Section, frozen=True):
     username: str | None = None
     """User."""
     password: str | None = None
-    """Password; better set by the environment."""
+    """Password; better set by the environment. One that the broker refuses ends the start."""
 
 
 class KafkaSettings(_Section, frozen=True):
@@ -150,7 +150,7 @@ class EvaluatorSettings(_Section, frozen=True):
     tick_seconds: Seconds = 1.0
     """How often sums and ticks are sent."""
     commit_seconds: Seconds = 1.0
-    """How often offsets are committed, at most."""
+    """How often offsets are committed, at most; with `exactly_once` less than `kafka.session_timeout_seconds`, after which a transaction expires."""
     max_future_seconds: Seconds = 300.0
     """How far an event's time may lie ahead of the broker's before it is not trusted."""
     max_age_days: Seconds = 400.0
@@ -371,6 +371,14 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f'settings: evaluator.delivery is "exactly_once" with evaluator.client {settings.evaluator.client!r}, whose transactions do not keep out '
             'a member that the group gave up; set evaluator.client to "librdkafka", or evaluator.delivery to "at_least_once"'
+        )
+    if (
+        settings.evaluator.delivery == "exactly_once"
+        and settings.evaluator.commit_seconds >= kafka.session_timeout_seconds
+    ):
+        raise SettingsError(
+            f'settings: evaluator.commit_seconds is {settings.evaluator.commit_seconds:g} with evaluator.delivery "exactly_once", and the broker aborts a '
+            f"transaction after kafka.session_timeout_seconds ({kafka.session_timeout_seconds:g}); set it to less"
         )
     _check_assignment(settings.evaluator)
     topics = settings.topics

@@ -36,7 +36,7 @@ def read_topic(settings: Settings, topic: str, limit: int) -> list[tuple[bytes, 
         from hegui.streams.broker import admin, reader, start_with_retry
 
         client = admin(settings.kafka)
-        await start_with_retry(client, "admin")
+        await start_with_retry(client, "admin", settings.kafka)
         described = await client.describe_topics([topic])
         await client.close()
         partitions = [TopicPartition(topic, p["partition"]) for p in described[0]["partitions"]]

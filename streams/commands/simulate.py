@@ -67,7 +67,7 @@ async def send(
     from hegui.streams.broker import producer, start_with_retry
 
     client = producer(settings.kafka)
-    await start_with_retry(client, "simulator")
+    await start_with_retry(client, "simulator", settings.kafka)
     sent = of_cases = 0
     try:
         now_ms = time.time_ns() // 1_000_000

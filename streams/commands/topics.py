@@ -43,7 +43,7 @@ def create(config_file: Path | None) -> None:
         from hegui.streams.topics import create_topics
 
         client = admin(settings.kafka)
-        await start_with_retry(client, "admin")
+        await start_with_retry(client, "admin", settings.kafka)
         try:
             created = await create_topics(client, settings)
             return created, await _settled(client, settings)

@@ -29,6 +29,11 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
+def _is_end(message: Any) -> bool:
+    error = message.error()
+    return error is not None and error.name() == "_PARTITION_EOF"
+
+
 class LibrdkafkaDriver(BlockingMember):
     """One member of the evaluators' group."""
 
@@ -75,6 +80,9 @@ class LibrdkafkaDriver(BlockingMember):
             if not messages:
                 return
         if any(map(Message.error, messages)):
+            # What comes up with the end of its partition is followed by a message that says so. Nothing is wrong.
+            messages = [message for message in messages if not _is_end(message)]
+        if any(map(Message.error, messages)):
             await self._process_with_errors(messages)
         else:
             await self._process(messages)
@@ -100,6 +108,8 @@ class LibrdkafkaDriver(BlockingMember):
                 interrupted.add(place)
                 recover = self._out_of_range if error.name() in OUT_OF_RANGE else self._unreadable
                 await self._in_thread(recover, place, error.name())
+                if epoch != self._epoch:
+                    return  # as above: what follows here is not the next record of its partition any more
             else:
                 self._on_error(error)
         await self._process(good)

@@ -139,7 +139,7 @@ class TopicStore:
         from hegui.streams.broker import admin, reader, start_with_retry
 
         client = admin(self.settings.kafka)
-        await start_with_retry(client, "admin")
+        await start_with_retry(client, "admin", self.settings.kafka)
         try:
             described = await client.describe_topics([self.topic])
         finally:
@@ -173,7 +173,7 @@ class TopicStore:
         from hegui.streams.broker import KafkaError, producer, start_with_retry
 
         client = producer(self.settings.kafka)
-        await start_with_retry(client, "optouts")
+        await start_with_retry(client, "optouts", self.settings.kafka)
         sent = 0
         waiting: list[Any] = []
         try:

@@ -161,7 +161,7 @@ async def read_table(settings: Settings) -> dict[bytes, bytes]:
     """
     topic = changelog_name(settings)
     consumer: Any = reader(settings.kafka)
-    await start_with_retry(consumer, "state")
+    await start_with_retry(consumer, "state", settings.kafka)
     table: dict[bytes, bytes] = {}
     try:
         if topic not in await consumer.topics():

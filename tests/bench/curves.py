@@ -18,6 +18,7 @@ from statistics import median
 
 import msgspec
 
+from hegui.rules.catalog import find_rules
 from hegui.rules.events import IngestEvent
 from hegui.streams.broker import reader
 from hegui.streams.optout_index.folder import Folder
@@ -33,13 +34,13 @@ from tests.bench.runner import ROOT, Engine, Run, RunError, Runner
 from tests.servers.kafka import KafkaServer
 
 ENGINE = "tests.bench.hegui_engine"
-RULES = (1, 5, 20, 50, 101, 150, 200)
+RULES = (1, 5, 20, 50, len(find_rules()), 150, 200)
 BYTES = (500, 1000, 3000, 10_000, 30_000)
 PARTITIONS = (1, 2, 4, 8, 16, 64)
 FAULTS = (0.0, 0.01, 0.02, 0.05, 0.2, 0.5, 1.0)
 OPTOUTS = (0, 100_000, 1_000_000, 10_000_000, 100_000_000)
 PERSONS = (10_000, 100_000, 300_000, 1_000_000)
-FULL = 400_000
+FULL = 600_000
 """Events of the drain that says what a full load is."""
 CLIENTS = ("aiokafka", "librdkafka")
 

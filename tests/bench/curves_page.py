@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.bench.curves import Point
 
 HERE = Path(__file__).parent
+MIDDLE, MOST_P99_MS = 0.5, 50
+"""What is wanted at half the load: p99 below so many milliseconds."""
 TITLES = {
     "rules": ("Rules in the book", "rules"),
     "bytes": ("Size of an event", "bytes"),
@@ -40,10 +42,19 @@ def _table(points: Sequence[Point]) -> str:
     return "\n".join(lines)
 
 
+def _told(delay: Delay) -> str:
+    if delay.share != MIDDLE:
+        return ""
+    return "met" if delay.p99_ms < MOST_P99_MS else "missed"
+
+
 def _delays(found: Sequence[Delay]) -> str:
-    lines = ["| client | load | events/s | findings | p50 ms | p99 ms | p99.9 ms |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| client | load | events/s | findings | p50 ms | p99 ms | p99.9 ms | |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     lines += [
-        f"| {d.engine} | {d.share:.0%} | {d.events_per_s:,.0f} | {d.violations:,} | {d.p50_ms:.0f} | {d.p99_ms:.0f} | {d.p999_ms:.0f} |"
+        f"| {d.engine} | {d.share:.0%} | {d.events_per_s:,.0f} | {d.violations:,} | {d.p50_ms:.0f} | {d.p99_ms:.0f} | {d.p999_ms:.0f} | {_told(d)} |"
         for d in found
     ]
     return "\n".join(lines)
@@ -118,14 +129,14 @@ events are those of [RESULTS.md](RESULTS.md), 1 kB, 2 % faulty and 4 partitions 
 
 {curves}
 Events/s counts the wait for the last commit too (up to 2 s, on topics that take 2 s to drain): read it as a lower bound, and CPU time as the measure.
-Events of 500 bytes are the small ones of the traffic alone; larger ones than 1 kB carry a text that no rule reads. Rules up to the real book are its first ones,
+Events of 500 bytes are the small ones of the traffic alone (with less, rules lack what they need); larger ones than 1 kB carry a text that no rule reads. Rules up to the real book are its first ones,
 family by family in turn; above it synthetic ones, of which an event meets a tenth. A faulty event costs more: its rules are called one by one, and its
 violation is hashed, encoded and sent.
 
 ## Detection delay
 
 From the append of an event to the append of its violation, by the broker's clock (whole milliseconds). The load is a share of the rate at which the same evaluator had drained a full
-topic; the generator shares the two cores too.
+topic; generator and broker share the two cores too. At half the load 99 of 100 findings are wanted within {MOST_P99_MS} ms.
 
 ![Detection delay](curve-delay.svg)
 

@@ -101,7 +101,7 @@ def costs(books: Sequence[Sequence[Rule]], *, events: int = 8000, rounds: int = 
     ]
 
 
-def ratio_to_decoding(decodings: int = 1, *, events: int = 6000, rounds: int = 10) -> float:
+def ratio_to_decoding(decodings: int = 1, *, events: int = 6000, rounds: int = 20) -> float:
     """Return CPU time of judging over that of decoding, the least of each over rounds in turn: noise only adds.
 
     `decodings` of the judged records take place beside the judging: more than one shows what a guard would see.

@@ -146,11 +146,13 @@ def verdicts(runs: Sequence[Run], engines: Sequence[Engine]) -> list[Verdict]:
 
 def table(found: Sequence[Row]) -> str:
     lines = [
-        "| engine | rules | events | events/s | events per CPU-second (spread) | peak MiB | to faust-agent | to quix | to bytewax |",
+        "| engine | rules | events | events/s | events per CPU-second (spread) | peak MiB | to faust-agent (spread) | to quix | to bytewax |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for r in found:
-        ratios = " | ".join(f"{r.to[peer][0]:.2f}x" for peer in ("faust-agent", "quix", "bytewax"))
+        ratios = " | ".join(
+            "{:.2f}x ({:.2f}-{:.2f})".format(*r.to[peer]) for peer in ("faust-agent", "quix", "bytewax")
+        )
         lines.append(
             f"| {r.engine} | {r.rules or '-'} | {r.events:,} | {r.events_per_s:,.0f} | {r.events_per_cpu_s:,.0f} "
             f"({r.spread_cpu[0]:,.0f}-{r.spread_cpu[1]:,.0f}) | {r.peak_mib:,.0f} | {ratios} |"
@@ -244,6 +246,7 @@ Ratios are taken round by round; shown are the median and the spread over {optio
   (all threads), less what it had used when ready (before its clients start; Faust: partitions assigned). Time: first event
   judged to committed end of all partitions; offsets are committed once a second, so that waiting for the last commit (0.5 to
   2 s) is in events/s: it is a lower bound, far too low for the drains and for `--quick`. CPU-seconds do not have this fault.
+* The broker waits a second for the members of a new group, so that two processes begin with a half of the partitions each; no engine's clock runs then.
 * In every run the violations on the broker were read, and had to be those of the reference: same events, same rules, same outcomes, none twice.
 * `hegui-aiokafka`, `hegui-librdkafka`: the role `evaluator` of `hegui run` on each client, all of it: violations, observations,
   metrics, facts feed, identities, offsets. `hegui-exactly-once`: on librdkafka with `delivery = "exactly_once"`.

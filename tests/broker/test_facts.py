@@ -23,8 +23,9 @@ def in_training(number: int, user: int, run: str) -> Envelope:
     return envelope(data, number, now_ms(), run)
 
 
-async def test_opt_outs_are_loaded_before_the_first_event_is_judged(kafka):
-    async with deployment(kafka.bootstrap) as made:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_opt_outs_are_loaded_before_the_first_event_is_judged(kafka, client):
+    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
         assert made.settings.topics.optouts
         producer = await made.producer()
         denied = [
@@ -123,8 +124,9 @@ async def test_an_opt_out_works_within_seconds_until_its_tombstone(kafka, client
         assert staleness < 5
 
 
-async def test_an_opt_out_is_not_retroactive(kafka):
-    async with deployment(kafka.bootstrap) as made:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_an_opt_out_is_not_retroactive(kafka, client):
+    async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
         await made.daemon("evaluator").start()
         refused_at = now_ms()
         await made.state_fact(b"later", OptOut("user", person(88), "deny", refused_at, source="app"))

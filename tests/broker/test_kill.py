@@ -6,7 +6,7 @@ from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 
 from hegui.streams.simulation import traffic
 from tests.broker.harness import CLIENTS, COOPERATIVE, carried_by, deployment
-from tests.broker.kills import kill_round
+from tests.broker.kills import kill_round, share
 from tests.broker.processes import dice, now_ms, until
 
 pytestmark = pytest.mark.broker
@@ -23,6 +23,7 @@ ROUNDS = int(os.environ.get("KILL_ROUNDS") or 3)
         (COOPERATIVE, "evaluator"),
         ("aiokafka", "state"),
         ("aiokafka", "either"),
+        ("librdkafka", "either"),
     ],
 )
 async def test_kill_9_in_mid_stream_loses_nothing_and_doubles_nothing(kafka, client, victim):
@@ -33,7 +34,7 @@ async def test_kill_9_in_mid_stream_loses_nothing_and_doubles_nothing(kafka, cli
             daemon.launch()
         for daemon in daemons.values():
             await daemon.ready()
-        for number in range(ROUNDS):
+        for number in range(share(ROUNDS, client) if victim == "either" else ROUNDS):
             both = list(daemons.values())
             victims = chance.choice([both[:1], both[1:], both]) if victim == "either" else [daemons[victim]]
             done = await kill_round(made, victims, number, chance)

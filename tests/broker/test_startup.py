@@ -19,6 +19,11 @@ ROLES = ("evaluator", "state")
 async def refused(daemon: Daemon) -> str:
     """Start a process that must end with code 2; return the one sentence it says."""
     daemon.launch()
+    return await refusal(daemon)
+
+
+async def refusal(daemon: Daemon) -> str:
+    """Wait until a process ends with code 2; return the one sentence it says."""
     assert await daemon.end() == 2, daemon.log
     lines = daemon.log.splitlines()
     sentences = [line for line in lines if not line.startswith("{")]

@@ -13,6 +13,7 @@ from hegui.rules.exports import ExportLedger
 from hegui.rules.guards import GUARDS
 from hegui.rules.ledgers import abuse, corpora, coverage, deadlines, form, labels, sessions, sources
 from hegui.rules.ledgers.form import Judged
+from hegui.rules.values import are_person_keys
 
 PERSON = "k1:" + "ab" * 32
 DECODER = msgspec.json.Decoder(Envelope)
@@ -158,3 +159,7 @@ def test_a_class_without_source_has_no_docs() -> None:
 def test_what_is_no_keyed_hash_is_told_apart(key: str) -> None:
     assert is_person_key(PERSON)
     assert not is_person_key(key)
+    assert are_person_keys([])
+    assert are_person_keys([PERSON, PERSON])
+    for keys in ([key], [PERSON, key], [key, PERSON]):
+        assert not are_person_keys(keys)

@@ -1,10 +1,13 @@
 """Registered works near a record: beside a comparison with each of them."""
 
+from collections.abc import Iterator
+
 import iscc_lib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hegui.rules import near_works
 from hegui.rules.cases import BASE_AT_MS, BASE_POLICY
 from hegui.rules.facts import Facts, Notice, OptOut, Snapshot, loaded
 from hegui.rules.iscc import KINDS, ContentUnit, content_unit
@@ -13,6 +16,14 @@ from hegui.rules.near_works import MAX_DISTANCE, NearWork, WorkCodes
 BITS = st.integers(0, 2**64 - 1)
 FLIPS = st.sets(st.integers(0, 63), max_size=20).map(lambda places: sum(1 << place for place in places))
 DISTANCES = st.integers(0, MAX_DISTANCE)
+
+
+@pytest.fixture(params=["one by one", "by parts"], autouse=True, scope="module")
+def _either_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Few codes are compared one by one, many looked up by their parts: all here is asked both ways."""
+    few, near_works._FEW = near_works._FEW, near_works._FEW if request.param == "one by one" else 0
+    yield
+    near_works._FEW = few
 
 
 def code(bits: int, kind: int = 0) -> str:

@@ -2,8 +2,9 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from tests.servers import kafka_jars
+from tests.servers import certificates, kafka_jars
 from tests.servers.kafka_probe import broker_is_ready
 from tests.servers.ports import free_port
 from tests.servers.process import Server, ServerError
@@ -67,6 +68,7 @@ class KafkaServer(Server):
         controller = f"127.0.0.1:{free_port()}"
         self.jvm_options = list(jvm_options)
         self._data = self.folder / "data"
+        self._format_options: list[str] = []
         self.properties: dict[str, object] = {
             **_SETTINGS,
             "controller.quorum.voters": f"{_NODE_ID}@{controller}",
@@ -94,7 +96,7 @@ class KafkaServer(Server):
 
     def _format(self, java: Sequence[str], settings: str) -> None:
         done = subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", settings],
+            [*java, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", settings, *self._format_options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -106,3 +108,33 @@ class KafkaServer(Server):
 
     def _is_ready(self) -> bool:
         return broker_is_ready(self.port)
+
+
+class SecuredKafkaServer(KafkaServer):
+    """A broker with a second listener, on `secured`, for clients with TLS and SASL."""
+
+    MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+    def __init__(self, store: Path, user: str, password: str) -> None:
+        """`store` is that of an `Authority`."""
+        super().__init__()
+        for mechanism in self.MECHANISMS[1:]:
+            self._format_options += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
+        self.secured = f"127.0.0.1:{free_port()}"
+        listener = f"SECURED://{self.secured}"
+        protocols = self.properties["listener.security.protocol.map"]
+        login = "org.apache.kafka.common.security"
+        self.properties |= {
+            "listeners": f"{self.properties['listeners']},{listener}",
+            "advertised.listeners": f"{self.properties['advertised.listeners']},{listener}",
+            "listener.security.protocol.map": f"{protocols},SECURED:SASL_SSL",
+            "listener.name.secured.ssl.keystore.type": "PKCS12",
+            "listener.name.secured.ssl.keystore.location": store,
+            "listener.name.secured.ssl.keystore.password": certificates.PASSWORD,
+            "listener.name.secured.sasl.enabled.mechanisms": ",".join(self.MECHANISMS),
+            "listener.name.secured.plain.sasl.jaas.config": f'{login}.plain.PlainLoginModule required user_{user}="{password}";',
+            **{
+                f"listener.name.secured.scram-sha-{bits}.sasl.jaas.config": f"{login}.scram.ScramLoginModule required;"
+                for bits in (256, 512)
+            },
+        }

@@ -157,6 +157,24 @@ def test_tls_is_switched_on_with_the_systems_authorities(load):
     assert options["ssl_context"].check_hostname
 
 
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (["CA_FILE"], "kafka.tls.ca_file"),
+        (["CERTIFICATE_FILE", "KEY_FILE"], "kafka.tls.certificate_file"),
+    ],
+)
+def test_a_file_that_is_no_pem_is_told_in_one_sentence(load, tmp_path, keys, told):
+    file = tmp_path / "a.pem"
+    file.write_text("no certificate\n", "utf-8")
+    settings = load(KAFKA__TLS__ENABLED="1", **{f"KAFKA__TLS__{key}": str(file) for key in keys})
+    with pytest.raises(SettingsError) as caught:
+        client_options(settings.kafka)
+    found = str(caught.value)
+    assert found.startswith(f"settings: {told} {str(file)!r}")
+    assert "\n" not in found
+
+
 def test_librdkafka_gets_the_same_credentials_and_files(load, tmp_path):
     pem = tmp_path / "a.pem"
     pem.write_text("", "utf-8")
@@ -224,6 +242,16 @@ def test_a_cooperative_group_is_refused_where_it_is_not_sound(load, other, named
     found = load(EVALUATOR__ASSIGNMENT="cooperative-sticky", EVALUATOR__CLIENT="librdkafka")
     assert found.evaluator.assignment == "cooperative-sticky"
     assert load().evaluator.assignment == "roundrobin"
+
+
+def test_a_transaction_that_would_expire_before_it_is_committed_is_refused(load):
+    exactly_once = {"EVALUATOR__DELIVERY": "exactly_once", "EVALUATOR__CLIENT": "librdkafka"}
+    for seconds in ("6", "7.5"):
+        told = sentence(load, KAFKA__SESSION_TIMEOUT_SECONDS="6", EVALUATOR__COMMIT_SECONDS=seconds, **exactly_once)
+        assert f"evaluator.commit_seconds is {seconds} " in told
+        assert "kafka.session_timeout_seconds (6)" in told
+    load(KAFKA__SESSION_TIMEOUT_SECONDS="6", EVALUATOR__COMMIT_SECONDS="5.9", **exactly_once)
+    load(KAFKA__SESSION_TIMEOUT_SECONDS="6", EVALUATOR__COMMIT_SECONDS="7.5")
 
 
 def test_the_client_is_chosen_by_its_name(load):

@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka.errors import KafkaError
 
 from hegui.streams.drivers import librdkafka_transactions
 from hegui.streams.evaluator import Output
-from tests.streams.drivers.librdkafka_fakes import FakeProducer, FakeTransactionalProducer, error
-from tests.streams.drivers.test_librdkafka import FIRST, Rig
+from tests.streams.drivers.librdkafka_fakes import FakeProducer, FakeTransactionalProducer, error, nothing
+from tests.streams.drivers.test_librdkafka import FIRST, SECOND, Rig
 from tests.streams.example import records
+from tests.streams.fakes import FakePartition
 
 EXACTLY_ONCE = {"EVALUATOR__CLIENT": "librdkafka", "EVALUATOR__DELIVERY": "exactly_once"}
 
@@ -78,6 +80,32 @@ async def test_an_unreadable_record_behind_an_aborted_transaction_is_met_again(m
     letters = [r for r in rig.results.committed if r.topic == rig.settings.topics.dead_letters]
     assert len(letters) == 1
     assert rig.committed == 2
+
+
+async def test_what_stands_behind_a_gap_is_judged_when_the_transaction_before_the_gap_is_aborted(monkeypatch):
+    log = {
+        FIRST: FakePartition(records(["LBL001"] * 3, 5), beginning=5),
+        SECOND: FakePartition(records(["LBL001"] * 3)),
+    }
+    rig = TransactionalRig(monkeypatch, log, committed={FIRST: 5, SECOND: 0}, EVALUATOR__COMMIT_SECONDS="1000")
+
+    def more():
+        log[SECOND].records += records(["LBL001"] * 3, 3)
+
+    def gap():
+        log[SECOND].records += records(["LBL001"] * 3, 6)
+        log[FIRST] = FakePartition(records(["LBL001"] * 2, 20), beginning=20)
+        rig.results.refusals["commit"] = [error("ILLEGAL_GENERATION", abort=True)]
+
+    rig.consumer.pending = [nothing, more, gap]
+    await rig.run(9)
+    found = [
+        (made["partition"], made["offset"])
+        for sent in rig.results.committed
+        if sent.topic == rig.settings.topics.violations
+        for made in [msgspec.json.decode(sent.value)]
+    ]
+    assert sorted(found) == [*((FIRST[1], at) for at in (5, 6, 7, 20, 21)), *((SECOND[1], at) for at in range(9))]
 
 
 async def test_a_broker_that_is_busy_is_asked_again(monkeypatch):
