@@ -13,7 +13,11 @@ from tests.streams.drivers.test_librdkafka import FIRST, SECOND, Rig
 from tests.streams.example import records
 from tests.streams.fakes import FakePartition
 
-EXACTLY_ONCE = {"EVALUATOR__CLIENT": "librdkafka", "EVALUATOR__DELIVERY": "exactly_once"}
+EXACTLY_ONCE = {
+    "EVALUATOR__CLIENT": "librdkafka",
+    "EVALUATOR__DELIVERY": "exactly_once",
+    "KAFKA__SESSION_TIMEOUT_SECONDS": "2000",  # more than any test's commit interval, else the settings are refused
+}
 
 
 class TransactionalRig(Rig):
