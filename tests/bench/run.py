@@ -82,7 +82,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.run", description=__doc__.partition("\n")[0])
     parser.add_argument("--events", type=int, default=900_000, help="events for all engines but Faust")
     parser.add_argument("--slow-events", type=int, default=60_000, help="events for Faust")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="120,000 events, Faust 30,000")
     parser.add_argument(
         "--only", action="append", help="measure only this engine, as 'hegui-aiokafka real'; writes nothing"
