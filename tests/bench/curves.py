@@ -61,12 +61,16 @@ class Sized(Traffic):
 
 
 class Crawled(Traffic):
-    """Crawled records alone, none of them refused: each asks for its page and the hash of its content."""
+    """Crawled records alone, ten of each site: each asks for its page and the hash of its content, and nobody spoke of either."""
 
     def __init__(self) -> None:
-        super().__init__(faults=0.0)
+        super().__init__(templates=20_000, faults=0.0)
+        made = [e for e in self.envelopes if isinstance(e.data, IngestEvent) and e.data.url and e.data.content_sha256]
         self.envelopes = [
-            e for e in self.envelopes if isinstance(e.data, IngestEvent) and e.data.url and e.data.content_sha256
+            msgspec.structs.replace(
+                e, data=msgspec.structs.replace(e.data, url=f"https://www.host-{n // 10}.example/{n}")
+            )
+            for n, e in enumerate(made)
         ]
         self._halves = [self._cut(encode(e), e.id) for e in self.envelopes]
 
