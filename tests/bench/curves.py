@@ -126,8 +126,11 @@ def cases(scale: float, most_optouts: int) -> tuple[list[Case], dict[str, Traffi
     return made, traffic
 
 
-async def snapshots(folder: Path, counts: Iterable[int], settings: Settings) -> dict[int, str]:
-    """Make a snapshot of so many opt-outs each, of the log of the topic; return their number to the lines of settings that name its folder."""
+async def snapshots(folder: Path, counts: Iterable[int], settings: Settings, covered: int) -> dict[int, str]:
+    """Make a snapshot of so many opt-outs each; return their number to the lines of settings that name its folder.
+
+    Each says that it is of the topic's log, of which it covers `covered` records.
+    """
     client = reader(settings.kafka)
     await client.start()
     try:
@@ -144,7 +147,7 @@ async def snapshots(folder: Path, counts: Iterable[int], settings: Settings) -> 
             print(f"making {count:,} opt-outs", flush=True)
             make(parent, count, settings.topics.optouts)
         if count:
-            declare(mine, log, {0: 0})
+            declare(mine, log, {0: covered})
     return found
 
 
@@ -167,7 +170,8 @@ async def measure(
         loader = await runner.settings("bench.curve", "loader")
         await send_opt_outs(loader, traffic["bench.curve"])
         kept = options.snapshots or folder
-        known = await snapshots(kept, [case.optouts for case in todo if case.optouts is not None], loader)
+        counts = [case.optouts for case in todo if case.optouts is not None]
+        known = await snapshots(kept, counts, loader, len(traffic["bench.curve"].opt_outs))
         for round_ in range(options.rounds):
             for number, case in enumerate(todo):
                 runner.more = "" if case.optouts is None else known[case.optouts]

@@ -107,7 +107,7 @@ def test_optouts_lookup(made: Made, tell: Any):
 
 
 async def test_optouts_start(made: Made, tell: Any, kafka: Any):
-    """A process with so many opt-outs on disk is ready nearly as soon as one with none."""
+    """A process with so many opt-outs on disk is ready soon after one with none would be: with ten million after two seconds more."""
     seconds: dict[bool, list[float]] = {False: [], True: []}
     async with deployment(kafka.bootstrap, facts={"optouts_folder": "optouts"}) as world:
         mine = Folder(world.folder / "optouts", topic_of(world)).path / "snapshot"
@@ -115,19 +115,20 @@ async def test_optouts_start(made: Made, tell: Any, kafka: Any):
             whole = turn % 2 == 1
             mine.unlink(missing_ok=True)
             if whole:
-                declare(path_in(made.folder), await identity(world), {0: 0})
+                # It covers what the topic holds, so that its values are searched for codes, as at any start.
+                declare(path_in(made.folder), await identity(world), {0: len(world.optouts)})
                 mine.hardlink_to(path_in(made.folder))
             daemon = world.daemon("evaluator")
             started = time.monotonic()
             await daemon.start()
             seconds[whole].append(time.monotonic() - started)
             snapshot, memory = await held(daemon)
-            assert (snapshot, memory) == (made.entries, len(world.optouts)) or not whole
+            assert (snapshot, memory) == (made.entries, 0) or not whole
             assert await daemon.stop() == 0
     declare(path_in(made.folder), LOG, {0: made.entries})
     empty, full = min(seconds[False]), min(seconds[True])
     tell(start_s=full, start_without_s=empty, ratio=full / empty)
-    assert full < 2 * empty
+    assert full < 4 * empty
 
 
 async def test_optouts_new_snapshot(made: Made, tell: Any):
