@@ -10,6 +10,8 @@ from tests.end_to_end.boards import QUERIES, Query
 from tests.end_to_end.deployment import ROOT
 
 pytestmark = pytest.mark.end_to_end
+OF_LIBRDKAFKA = "compliance_client_"
+"""Series that an evaluator on librdkafka has; the one of this run is on aiokafka. `tests/broker` sees them on a real broker."""
 
 
 def test_all_rules_of_prometheus_are_healthy(alarm: Alarm) -> None:
@@ -29,6 +31,6 @@ def test_query_of_a_dashboard_has_data(query: Query, alarm: Alarm) -> None:
     # None of them is empty here: an alert on ourselves fires because of the dead letters, and "... or vector(0)" says 0.
     answer = alarm.answers[query.where]
     assert answer.error is None
-    assert answer.has_data, f"{query.expr}: {answer.results}"
+    assert answer.has_data or OF_LIBRDKAFKA in query.expr, f"{query.expr}: {answer.results}"
     for label in query.legend:
         assert all(label in result["metric"] for result in answer.results), f"the legend shows {label}"
