@@ -126,8 +126,8 @@ class Snapshot:
 
     def is_unspoken(self, content_sha256: str | None, url: str | None) -> bool:
         """Tell quickly that nobody has said anything of a content and of a page: True is certain, False is not."""
-        # What nearly every record of a crawl meets, in one call: 0.35 us with an index of ten million, 0.6 us by `preference`
-        # and `preference_for_url`.
+        # What nearly every record of a crawl meets: 0.57 us with an index of ten million where all is in the cache. The origin is cut off
+        # here as in `_origin_of`, whose call would be a tenth of it.
         table = self.optouts
         if content_sha256 is not None and table.maybe("content", content_sha256):
             return False
