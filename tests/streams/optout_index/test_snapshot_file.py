@@ -84,7 +84,8 @@ def test_what_is_no_snapshot_of_this_version_is_refused(tmp_path: Path, content:
 
 @pytest.mark.parametrize("place", [8, 12, 20, 60])
 def test_a_changed_header_is_refused(world: World, place: int):
-    change(path_of(world), place, b"\xff")
+    found = path_of(world).read_bytes()[place]
+    change(path_of(world), place, bytes([found ^ 0xFF]))  # a set value may be the one that was there: lengths differ
     with pytest.raises(SnapshotError, match=r"header|format"):
         world.folder.open()
 
