@@ -1,8 +1,10 @@
 # The daemon's image: a wheel of this repository on a slim Python, run by a user without rights.
 FROM python:3.11-slim-bookworm AS build
+# For the look-up of opt-outs, which is compiled; the image itself has no compiler.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 WORKDIR /src
 # Only what the wheel is made of, so that a changed dashboard or test does not build it anew.
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY rules ./rules
 COPY streams ./streams
 # Extras of pyproject.toml, for example `--build-arg EXTRAS=seal`.

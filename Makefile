@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-
+# What an installation is made from: the probe is compiled.
+MADE_FROM := pyproject.toml setup.py streams/optout_index/probe.py $(shell find streams/optout_index/compiled -name "*.pxd")
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -11,11 +13,11 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hegui needs Python 3.11 or newer; set PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-$(INSTALLED)demo: pyproject.toml | $(BIN)/python
+$(INSTALLED)demo: $(MADE_FROM) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
 	@touch $@
 
-$(INSTALLED)dev: pyproject.toml | $(BIN)/python
+$(INSTALLED)dev: $(MADE_FROM) | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,librdkafka,optouts,iscc,seal,demo]'
 	@touch $@
 
@@ -41,7 +43,7 @@ pages: $(INSTALLED)dev  ## Write the pages of the rules and of the settings
 	$(BIN)/hegui rules pages rules/pages
 	$(BIN)/hegui config keys --format markdown > streams/settings.md
 
-$(INSTALLED)bench: pyproject.toml $(INSTALLED)dev
+$(INSTALLED)bench: $(MADE_FROM) $(INSTALLED)dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,librdkafka,iscc,seal,demo,bench]'
 	test -x .venv-quix/bin/python || $(PYTHON) -m venv .venv-quix
 	.venv-quix/bin/pip install --quiet --disable-pip-version-check -e '.[bench-quix]'
@@ -55,6 +57,6 @@ curves: servers $(INSTALLED)bench  ## Measure costs against what grows, and the 
 	$(BIN)/python -m tests.bench.curves
 
 clean:  ## Remove what was installed and built
-	rm -rf $(VENV) .venv-quix build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-quix build dist streams/optout_index/*.so *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 .PHONY: help demo setup check servers test pages bench curves clean

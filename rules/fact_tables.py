@@ -14,10 +14,13 @@ import msgspec
 from msgspec import Meta
 
 from hegui.rules.addresses import host_of_normal, normal_address
-from hegui.rules.hosts import normal_host
+from hegui.rules.hosts import normal_host, site_of, site_of_origin
 from hegui.rules.near_works import WorkCodes
 from hegui.rules.values import TimeMs, is_person_key, key_id_of
 from hegui.rules.works import normal_holder, work_key
+
+MAX_ORIGINS = 10_000
+"""Origins of URLs without opt-outs that a table keeps."""
 
 OptOutScheme = Literal["user", "domain", "url_prefix", "url", "content", "work", "holder"]
 OptOutCategory = Literal["train", "search", "input", "mine"]
@@ -56,12 +59,6 @@ class OptOut(msgspec.Struct, frozen=True, omit_defaults=True):
     def key(self) -> tuple[str, str]:
         """Return the key under which events look it up."""
         return (self.scheme, normal_subject(self.scheme, self.subject))
-
-    def gate(self) -> tuple[str, str] | None:
-        """Return the key of the host that must be known before an event's path is looked at; None for what is no address."""
-        if self.scheme not in ADDRESSES:
-            return None
-        return (HOST, host_of_normal(normal_subject(self.scheme, self.subject)))
 
     def interval(self) -> tuple[int, int | None]:
         """Return from and to, epoch milliseconds."""
@@ -102,6 +99,21 @@ def normal_subject(scheme: OptOutScheme, subject: str) -> str:
     except ValueError:
         pass
     return subject
+
+
+def host_of_key(key: tuple[str, str]) -> str | None:
+    """Return the host of a key (`OptOut.key`), which is asked for before an event's path is looked at; None for what is no address."""
+    return host_of_normal(key[1]) if key[0] in ADDRESSES else None
+
+
+def site_of_key(key: tuple[str, str]) -> str | None:
+    """Return the site of a key (`OptOut.key`), which is asked for before an event's host is looked at; None for what is on no host, or is a site.
+
+    Whoever asks for a site asks for the domain of this name and for what lies below it at once.
+    """
+    host = key[1] if key[0] == "domain" else host_of_key(key)
+    site = None if host is None else site_of(host)
+    return None if key == ("domain", site) else site
 
 
 class Filing(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -236,7 +248,10 @@ class FactTable(Generic[FactRecord]):
         self.records: dict[bytes, FactRecord] = {}
         """By the record's Kafka key. Only to be read."""
         self._by_key: dict[Hashable, tuple[tuple[int, int | None, FactRecord], ...]] = {}
-        self._gates: dict[Hashable, int] = {}
+        self._gates: dict[tuple[str, str], int] = {}
+        """Hosts and sites, and how many records each has."""
+        self._unspoken: dict[str, None] = {}
+        """Origins of URLs without any, at most `MAX_ORIGINS`."""
         self.codes = WorkCodes()
         """The ISCC among the keys."""
         self.user_keys: dict[str, int] = {}
@@ -245,6 +260,7 @@ class FactTable(Generic[FactRecord]):
     def put(self, record_key: bytes, record: FactRecord | None) -> None:
         """Take a record, or remove it when it is None (a tombstone). Calling twice with the same is safe."""
         self.changes += 1
+        self._unspoken.clear()
         old = self.records.pop(record_key, None)
         if old is not None:
             rest = tuple(entry for entry in self._by_key[old.key()] if entry[2] is not old)
@@ -266,10 +282,12 @@ class FactTable(Generic[FactRecord]):
             self._by_key[key] = tuple(sorted(siblings, key=lambda entry: entry[0]))
 
     def _count_gate(self, record: FactRecord, more: int) -> None:
-        if isinstance(record, OptOut) and (gate := record.gate()) is not None:
-            count = self._gates.pop(gate, 0) + more
-            if count:
-                self._gates[gate] = count
+        if not isinstance(record, OptOut):
+            return
+        key = record.key()
+        for scheme, name in ((HOST, host_of_key(key)), ("domain", site_of_key(key))):
+            if name is not None and (count := self._gates.pop((scheme, name), 0) + more):
+                self._gates[scheme, name] = count
 
     def at(self, key: Hashable, at_ms: int) -> tuple[FactRecord, ...]:
         """Return the records of `key` whose interval holds `at_ms`, oldest first."""
@@ -282,12 +300,32 @@ class FactTable(Generic[FactRecord]):
                 valid = (*valid, record) if valid else (record,)
         return valid
 
-    def maybe(self, scheme: str, subject: str) -> bool:
-        """Tell whether there is a record about a subject, whatever its interval."""
-        return (scheme, subject) in self._by_key
+    def is_unspoken(self, content_sha256: str | None, url: str | None) -> bool:
+        """Tell quickly that nobody has said anything of a content and of a page, at whatever time: True is certain, False is not."""
+        if content_sha256 is not None and ("content", content_sha256) in self._by_key:
+            return False
+        if url is None:
+            return True
+        end = url.find("/", 8)  # after "https://" or "http://x"
+        origin = url[:end] if end > 0 else url
+        # Crawls take many pages of one host.
+        return origin in self._unspoken or self._is_unspoken_of(origin)
+
+    def _is_unspoken_of(self, origin: str) -> bool:
+        site = site_of_origin(origin)
+        if site is None or (key := ("domain", site)) in self._by_key or key in self._gates:
+            return False
+        if len(self._unspoken) >= MAX_ORIGINS:
+            self._unspoken.clear()
+        self._unspoken[origin] = None
+        return True
+
+    def maybe_addressed(self, host: str) -> bool:
+        """Tell whether there is a record about an address on a host in normal form, whatever its interval."""
+        return (HOST, host) in self._gates
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._by_key or key in self._gates
+        return key in self._by_key
 
     def first_at(self, key: Hashable, at_ms: int) -> FactRecord | None:
         """Return the oldest record of `key` whose interval holds `at_ms`, or None."""

@@ -90,6 +90,27 @@ def host_of(url: str) -> str:
     return host
 
 
+MAX_ORIGIN = 300
+"""Characters of the longest origin that is kept; a host has at most 253."""
+
+# As `_PLAIN`, with two labels at least, and nothing else: whatever follows its slash, `host_of` finds the same host.
+_PLAIN_ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+\.)*([a-z0-9-]+\.[a-z][a-z0-9-]*)(?::[0-9]+)?")
+
+
+def site_of(host: str) -> str:
+    """Return the last two labels of a host in normal form, which all its domains end with; an IP address or a single label as it is."""
+    if is_address(host):
+        return host
+    last = host.rfind(".")
+    return host[host.rfind(".", 0, last) + 1 :] if last > 0 else host
+
+
+def site_of_origin(origin: str) -> str | None:
+    """Return the site of a URL that was cut off before its path; None for one that is not written as nearly all are, or is too long to be kept."""
+    plain = _PLAIN_ORIGIN.fullmatch(origin)
+    return plain[1] if plain is not None and len(origin) <= MAX_ORIGIN else None
+
+
 def domains_of(host: str) -> list[str]:
     """Return a host and its parent domains but for the top one, the nearest first; an IP address has no parents."""
     if is_address(host):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from hegui.rules.fact_tables import FactStatus, OptOut, OptOutScheme
+from hegui.rules.fact_tables import FactStatus, OptOut
 from hegui.rules.near_works import WorkCodes
 
 
@@ -41,8 +41,12 @@ class OptOutTable(Protocol):
         """Return the statements of `key` (scheme, subject) whose interval holds `at_ms`, oldest first."""
         ...
 
-    def maybe(self, scheme: OptOutScheme, subject: str) -> bool:
-        """Tell quickly whether there may be a statement about a subject in normal form: False is certain, True is not."""
+    def is_unspoken(self, content_sha256: str | None, url: str | None, /) -> bool:
+        """Tell quickly that nobody has said anything of a content and of a page, at whatever time: True is certain, False is not."""
+        ...
+
+    def maybe_addressed(self, host: str) -> bool:
+        """Tell whether there may be a statement about an address on a host in normal form: False is certain, True is not."""
         ...
 
     def __contains__(self, key: tuple[str, str]) -> bool:

@@ -22,7 +22,7 @@ def registered_preference(event: IngestEvent, facts: Facts) -> tuple[Preference,
 
     An ISCC as fingerprint names the work, too.
     """
-    unspoken = facts.snapshot.is_unspoken(event.content_sha256, event.url)
+    unspoken = facts.snapshot.optouts.is_unspoken(event.content_sha256, event.url)
     work, fingerprint, holder = event.work_id, event.fingerprint, event.holder
     if unspoken and fingerprint is None and work is None and holder is None:  # nearly always
         return _UNSPOKEN

@@ -5,6 +5,7 @@ Memory: some 60 bytes for each record of the spool, 9 for each row of the snapsh
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -39,7 +40,10 @@ RANGE_ROWS = 500_000
 Array = npt.NDArray[Any]
 
 _ROW = np.dtype(
-    [("hash", "<u8"), ("place", "<u8"), ("length", "<u4"), ("check", "<u4"), ("offset", "<u8"), ("id", "<u8", (2,))]
+    [
+        *(("hash", "<u8"), ("place", "<u8"), ("length", "<u4"), ("check", "<u4"), ("offset", "<u8")),
+        *(("id", "<u8", (2,)), ("host", "<u8"), ("site", "<u8")),
+    ]
 )
 assert _ROW.itemsize == ROW.size
 _MASKS = np.frombuffer(MASKS, np.uint8)
@@ -67,15 +71,13 @@ def build(order: Order, before: SnapshotFile | None = None, *, range_rows: int =
     """
     folder = Path(order.folder)
     spooled = _rows(_bytes_of(folder / ROWS))
-    alive, latest = _standing(spooled)
-    records = int((spooled["length"][latest] > 0).sum())
+    latest = _latest(spooled)
+    alive = latest[spooled["length"][latest] > 0]
     alive = alive[np.argsort(spooled["hash"][alive], kind="stable")]
     sources = [Source(spooled, alive, memoryview(_bytes_of(folder / VALUES)))]
     if before is not None:
         rows, values = _verified(before)
-        dropped = _among(rows["id"], spooled["id"][latest])
-        records += before.header.records - len(np.unique(rows["id"][dropped], axis=0))
-        kept = np.flatnonzero(~dropped)
+        kept = np.flatnonzero(~_among(rows["id"], spooled["id"][latest]))
         sources.append(Source(rows, kept, memoryview(values)))
     entries = sum(len(source.kept) for source in sources)
     header = Header(
@@ -83,9 +85,8 @@ def build(order: Order, before: SnapshotFile | None = None, *, range_rows: int =
         log=order.log,
         seed=order.seed,
         positions=order.positions,
-        records=records,
         entries=entries,
-        filter_bits=filter_bits_for(entries),
+        filter_bits=filter_bits_for(entries + _names_in(sources)),
         value_bytes=sum(int(s.rows["length"][s.kept].sum(dtype=np.uint64)) for s in sources),
         written_at=order.written_at,
         current_at=order.current_at,
@@ -132,21 +133,33 @@ def _verified(before: SnapshotFile) -> tuple[Array, Any]:
     return _rows(rows), whole[at.values : at.end]
 
 
-def _standing(rows: Array) -> tuple[Array, Array]:
-    """Return the numbers of the rows of records that stand, and the number of the last row of each id, in the order of the ids."""
+def _names_in(sources: list[Source]) -> int:
+    """Return about how many hosts and sites the kept rows name, each counted once: ten million pages may lie on few.
+
+    Counted by the cells that stay empty (linear counting): within a hundredth up to a hundred million.
+    """
+    cells = np.zeros(1 << 24, bool)
+    for source in sources:
+        for start in range(0, len(source.kept), RANGE_ROWS):
+            rows = source.rows[source.kept[start : start + RANGE_ROWS]]
+            for found in (rows["host"], rows["site"]):
+                cells[found[found != 0] >> np.uint64(40)] = True
+    empty = len(cells) - int(np.count_nonzero(cells))
+    return round(len(cells) * math.log(len(cells) / max(1, empty)))
+
+
+def _latest(rows: Array) -> Array:
+    """Return the number of the last row of each id, in the order of the ids."""
     ids = rows["id"]
     order = np.lexsort((ids[:, 1], ids[:, 0]))  # stable: rows of one id keep the order of the log
     ordered = ids[order]
     last = np.ones(len(order), bool)
     last[:-1] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    latest = order[last]
-    # The rows of one record share the place of its value, and no other record of this id has it.
-    place = rows["place"][latest][np.cumsum(last) - last]
-    return order[(rows["place"][order] == place) & (rows["length"][order] > 0)], latest
+    return order[last]
 
 
 def _among(ids: Array, wanted: Array) -> Array:
-    """Tell for each id whether it is among the wanted ones, which are distinct and in the order of `_standing`."""
+    """Tell for each id whether it is among the wanted ones, which are distinct and in the order of `_latest`."""
     found = np.zeros(len(ids), bool)
     if not len(wanted):
         return found
@@ -199,6 +212,8 @@ def _write(file: Path, header: Header, sources: list[Source], range_rows: int) -
             rows["place"] = place + np.cumsum(lengths) - lengths
             place += int(lengths.sum())
             _add(filter_, header.filter_bits, rows["hash"])
+            for known in (rows["host"], rows["site"]):
+                _add(filter_, header.filter_bits, known[known != 0])
             rest = np.concatenate([rest, rows])
             whole = len(rest) - len(rest) % BLOCK_ROWS
             block = _blocks(rows_out, rest[:whole], block, fences, checks)
@@ -246,7 +261,7 @@ def _blocks(out: Any, rows: Array, block: int, fences: Array, checks: Array) -> 
 
 
 def _add(filter_: Array, bits: int, hashes: Array) -> None:
-    """Set the four bits of each hash, as `table.OptOutIndex.at` asks for them."""
+    """Set the four bits of each hash, as `probe.Probe` asks for them."""
     first = hashes >> np.uint64(64 - bits)
     second = (hashes >> np.uint64(8)) & np.uint64(len(filter_) - 1)
     np.bitwise_or.at(filter_, first.astype(np.intp), _MASKS[hashes & np.uint64(255)])

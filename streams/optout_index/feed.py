@@ -291,10 +291,10 @@ class OptOutFeed:
             self._writer.current_at = max(self._writer.current_at, file.header.current_at)
             if before is not None:
                 asyncio.get_running_loop().run_in_executor(None, before.close)
-            log.info("optouts_snapshot_opened", entries=file.header.records, recent=self._index.recent_records)
+            log.info("optouts_snapshot_opened", entries=file.header.entries, recent=self._index.recent_records)
             return True
         self._passed_over = file.identity
-        log.warning("optouts_snapshot_passed_over", entries=file.header.records)
+        log.warning("optouts_snapshot_passed_over", entries=file.header.entries)
         return False
 
 

@@ -128,10 +128,10 @@ class Folder:
             return
         (self.path / SNAPSHOT).unlink(missing_ok=True)
 
-    def spool(self, seed: int) -> Spool:
-        """Return an empty spool, for hashes with a seed. Only for the process that writes."""
+    def spool(self) -> Spool:
+        """Return an empty spool. Only for the process that writes."""
         assert self.writes
-        return Spool(self.path, seed)
+        return Spool(self.path)
 
     async def build(self, order: Order, before: SnapshotFile | None) -> None:
         """Write a snapshot from the spool and the one before, in a process of its own; cancelling ends that process.

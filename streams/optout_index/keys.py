@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b, sha256
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import msgspec
 from xxhash import xxh3_64_intdigest as digest
 
-from hegui.rules.fact_tables import HOST, OptOut, OptOutScheme
+from hegui.rules.fact_tables import HOST, OptOut, OptOutScheme, host_of_key, site_of_key
 
-KEY_FORM = 2
-"""Raise it when `OptOut.key()` or `gate()` returns another key for the same record, since snapshots hold hashes of keys, and when more records
+KEY_FORM = 3
+"""Raise it when `OptOut.key()`, its host or its site become others for the same record, since snapshots hold their hashes, and when more records
 are refused (`rules.optout_subjects`), since a snapshot may hold them."""
 
 
@@ -41,6 +41,28 @@ def hash_of(key: tuple[str, str], seeds: Mapping[str, int]) -> int:
         KeyError: there is no such scheme.
     """
     return digest(key[1].encode(), seeds[key[0]])
+
+
+class Hashes(NamedTuple):
+    """What a snapshot's filter knows of a record. One name in 2^64 has 0 itself, and another one with the next snapshot's seed."""
+
+    key: int
+    """Of its key; 0 for a tombstone."""
+    host: int = 0
+    """Of the host of an address, 0 for what is none."""
+    site: int = 0
+    """Of the site of a domain or an address, 0 for what is on no host or is a site itself."""
+
+
+def hashes_of(record: OptOut, seeds: Mapping[str, int]) -> Hashes:
+    """Return the hashes of a record's key, host and site."""
+    key = record.key()
+    host, site = host_of_key(key), site_of_key(key)
+    return Hashes(
+        hash_of(key, seeds),
+        0 if host is None else hash_of((HOST, host), seeds),
+        0 if site is None else hash_of(("domain", site), seeds),
+    )
 
 
 def record_id(record_key: bytes) -> bytes:

@@ -1,10 +1,10 @@
 """The file of a snapshot: header, filter, fences, rows, values. Little-endian.
 
     header    magic, format, length (16 bytes); JSON (`Header`); xxh3-128 of both; padded to 4,096 bytes
-    filter    2^n bytes: a Bloom filter of 4 bits a key, 2 in each of two bytes
+    filter    2^n bytes: a Bloom filter of keys, hosts and sites: 4 bits each, 2 in each of two bytes
     fences    hash of the first row of each block, 8 bytes each
     checks    xxh3-64 of each block, 8 bytes each
-    rows      sorted by hash, 48 bytes each (`ROW`), in blocks of 64
+    rows      sorted by hash, 64 bytes each (`ROW`), in blocks of 64
     values    the records' values as they stand on the topic
 
 Header, filter, fences and checks are verified when the file is opened; a block and a value whenever they are read.
@@ -24,13 +24,14 @@ SNAPSHOT = "snapshot"
 """Name of the file."""
 
 MAGIC = b"HEGUIOPT"
-FORMAT = 1
+FORMAT = 2
 PREFIX = struct.Struct("<8sII")
 PAGE = 4096
 MAX_HEADER = 16 * 1024 * 1024
 
-ROW = struct.Struct("<QQIIQ16s")
-"""Hash of the key, place of the value from the start of the values, its length and the low half of its xxh3-64, Kafka offset, record id."""
+ROW = struct.Struct("<QQIIQ16sQQ")
+"""Hash of the key, place of the value from the start of the values, its length and the low half of its xxh3-64, Kafka offset, record id,
+hashes of host and site (`keys.Hashes`)."""
 BLOCK_ROWS = 64
 BLOCK = ROW.size * BLOCK_ROWS
 
@@ -56,10 +57,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     """Of its hashes."""
     positions: dict[int, int]
     """Partition to the next offset that it does not cover."""
-    records: int
-    """Records: what people call the opt-outs in it."""
     entries: int
-    """Rows: one for each record, and one more for each about an address, under its host."""
+    """Rows, one for each record: what people call the opt-outs in it."""
     filter_bits: int
     """The filter has two to the power of it bytes."""
     value_bytes: int
@@ -90,9 +89,9 @@ def blocks_of(entries: int) -> int:
     return -(-entries // BLOCK_ROWS)
 
 
-def filter_bits_for(entries: int) -> int:
-    """Return the size of the filter: 12 to 24 bits an entry."""
-    return max(LEAST_FILTER_BITS, (entries + entries // 2).bit_length())
+def filter_bits_for(hashes: int) -> int:
+    """Return the size of the filter for so many hashes: 12 to 24 bits each."""
+    return max(LEAST_FILTER_BITS, (hashes + hashes // 2).bit_length())
 
 
 def places(header: Header, header_bytes: int) -> Places:

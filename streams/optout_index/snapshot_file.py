@@ -6,6 +6,7 @@ import mmap
 import os
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,9 +103,10 @@ class SnapshotFile:
             return
         fd, self.fd = self.fd, -1
         if hasattr(self, "_fences"):
-            for view in (self.filter, self._fences, self.checks):
-                view.release()
-            self._map.close()
+            with suppress(BufferError):  # whoever still looks things up in it keeps it mapped
+                for view in (self._fences, self.checks, self.filter):
+                    view.release()
+                self._map.close()
         os.close(fd)
 
     def __del__(self) -> None:
@@ -126,7 +128,7 @@ class SnapshotFile:
             for row in range(first, len(hashes)):
                 if hashes[row] != hash_:
                     return
-                _, place, length, check, offset, record = ROW.unpack_from(rows, row * ROW.size)
+                _, place, length, check, offset, record, *_ = ROW.unpack_from(rows, row * ROW.size)
                 value = self._read(self.at.values + place, length)
                 if value_check(value) != check:
                     raise SnapshotError(f"{self.path.name} has a damaged value")

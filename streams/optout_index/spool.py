@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hegui.streams.optout_index.keys import hash_of, seeds_of
+from hegui.streams.optout_index.keys import Hashes
 from hegui.streams.optout_index.layout import ROW, value_check
 
 ROWS, VALUES = "spool.rows", "spool.values"
@@ -19,12 +19,10 @@ class Recent(NamedTuple):
 
     partition: int
     offset: int
-    hash: int
-    """Of its key; 0 for a tombstone."""
+    hashes: Hashes
+    """Of its key, host and site."""
     value: bytes | None
     """The record's value; None for a tombstone."""
-    gate: tuple[str, str] | None = None
-    """The second key that knows of it (`OptOut.gate`)."""
 
 
 BROKEN = 3
@@ -55,29 +53,25 @@ class Order(msgspec.Struct, frozen=True):
 class Spool:
     """Appends to the spool of a folder, in the order of the log; empties it first. One process at a time: the one that holds the folder's lock."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self._rows = (folder / ROWS).open("wb")
         self._values = (folder / VALUES).open("wb")
         for file in (ROWS, VALUES):
             (folder / file).chmod(0o600)
-        self._seeds = seeds_of(seed)
         self._place = 0
 
     def append(self, records: Iterable[tuple[bytes, Recent]]) -> None:
-        """Append records with their ids. A tombstone is a row without value; a record with a gate has two rows, which share the place of its value.
+        """Append records with their ids. A tombstone is a row without value.
 
         Raises:
             OSError: the disk is full.
         """
         rows, values, place = [], [], self._place
-        for record_id, (_, offset, hash_, value, gate) in records:
+        for record_id, (_, offset, (key, host, site), value) in records:
             if value is None:
-                rows.append(ROW.pack(0, place, 0, 0, offset, record_id))
+                rows.append(ROW.pack(0, place, 0, 0, offset, record_id, 0, 0))
                 continue
-            check = value_check(value)
-            rows.append(ROW.pack(hash_, place, len(value), check, offset, record_id))
-            if gate is not None:
-                rows.append(ROW.pack(hash_of(gate, self._seeds), place, len(value), check, offset, record_id))
+            rows.append(ROW.pack(key, place, len(value), value_check(value), offset, record_id, host, site))
             values.append(value)
             place += len(value)
         self._rows.write(b"".join(rows))

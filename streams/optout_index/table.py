@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from secrets import randbits
 
 import msgspec
-from xxhash import xxh3_64_intdigest as digest
 
-from hegui.rules.fact_tables import HOST, FactStatus, OptOut, OptOutScheme, note_earliest
+from hegui.rules.fact_tables import FactStatus, OptOut, note_earliest
 from hegui.rules.near_works import WorkCodes
-from hegui.streams.optout_index.keys import hash_of, record_id, seeds_of
-from hegui.streams.optout_index.layout import MASKS, SnapshotError
+from hegui.streams.optout_index.keys import Hashes, hash_of, hashes_of, record_id, seeds_of
+from hegui.streams.optout_index.layout import LEAST_FILTER_BITS, SnapshotError
+from hegui.streams.optout_index.probe import NO_FILTER, Probe
 from hegui.streams.optout_index.snapshot_file import SnapshotFile
 from hegui.streams.optout_index.spool import Recent
 
@@ -21,8 +21,6 @@ MAX_KNOWN = 10_000
 
 Statement = tuple[int, int | None, OptOut]
 """From and to, epoch milliseconds, and the record."""
-
-_NOTHING = b"\0"
 
 _decode = msgspec.json.Decoder(OptOut).decode
 
@@ -47,9 +45,11 @@ class OptOutIndex:
         self._seed_with(randbits(64))
         self._records: dict[bytes, Recent] = {}
         self._by_hash: dict[int, tuple[bytes, ...]] = {}
-        self._gates: dict[tuple[str, str], int] = {}
-        """Gates of the recent records, and how many have each."""
+        self._gates: dict[int, int] = {}
+        """Hashes of hosts and sites of the recent records, and how many have each."""
         self._known: dict[tuple[str, str], tuple[Statement, ...]] = {}
+        self.is_unspoken: Callable[[str | None, str | None], bool]
+        """See `OptOutTable`. Of the probe itself: a method here would take as long again."""
         self.user_keys: dict[str, int] = {}
         """See `OptOutTable`; what is gone counts until the topic is read anew."""
         self._use(None)
@@ -66,54 +66,29 @@ class OptOutIndex:
             SnapshotError: what the snapshot holds of the key is damaged. The table is not ready from then on.
             KeyError: there is no such scheme.
         """
-        # Nearly every key is unknown, and nine in ten of these fail the first of the two bytes.
         scheme, subject = key
-        hash_ = digest(subject.encode(), self._seeds[scheme])
-        if hash_ not in self._by_hash:
-            first = hash_ >> self._shift
-            wanted = MASKS[hash_ & 255]
-            if self._filter[first] & wanted != wanted:
-                return ()
-            wanted = MASKS[first & 255]
-            if self._filter[hash_ >> 8 & self._last] & wanted != wanted:
-                return ()
+        if not self._probe.maybe(scheme, subject):  # nearly always
+            return ()
         return tuple(
             [
                 record
-                for start_ms, end_ms, record in self._statements(key, hash_)
+                for start_ms, end_ms, record in self._statements(key)
                 if start_ms <= at_ms and (end_ms is None or at_ms < end_ms)
             ]
         )
 
-    def maybe(self, scheme: OptOutScheme, subject: str) -> bool:
-        """Tell quickly whether there may be a statement about a subject in normal form: False is certain, True is not."""
-        # As `at` begins: what both share would be a call more for each event.
-        hash_ = digest(subject.encode(), self._seeds[scheme])
-        first = hash_ >> self._shift
-        wanted = MASKS[hash_ & 255]
-        return hash_ in self._by_hash or (self._filter[first] & wanted == wanted and self._maybe(hash_))
+    def maybe_addressed(self, host: str) -> bool:
+        """See `rules.optout_table.OptOutTable`. A host counts as long as a snapshot holds a statement on it, also one that was taken back since."""
+        return self._probe.maybe_addressed(host)
 
     def __contains__(self, key: tuple[str, str]) -> bool:
-        if key in self._gates:
-            return True
-        hash_ = hash_of(key, self._seeds)
-        if not self._maybe(hash_):
-            return False
-        if key[0] == HOST:  # one is enough, and there may be many
-            return any(_decode(value).gate() == key for _, value in self._stored(hash_))
-        return bool(self._statements(key, hash_))
+        return self._probe.maybe(*key) and bool(self._statements(key))
 
-    def _maybe(self, hash_: int) -> bool:
-        if hash_ in self._by_hash:
-            return True
-        first = hash_ >> self._shift
-        one, other = MASKS[hash_ & 255], MASKS[first & 255]
-        return self._filter[first] & one == one and self._filter[hash_ >> 8 & self._last] & other == other
-
-    def _statements(self, key: tuple[str, str], hash_: int) -> tuple[Statement, ...]:
+    def _statements(self, key: tuple[str, str]) -> tuple[Statement, ...]:
         known = self._known.get(key)
         if known is not None:
             return known
+        hash_ = hash_of(key, self._seeds)
         found: list[tuple[int, int, int | None, OptOut]] = []
         for offset, value in chain(self._recent(hash_), self._stored(hash_)):
             record = _decode(value)
@@ -137,11 +112,8 @@ class OptOutIndex:
         if self.file is None:
             return
         try:
-            told: set[bytes] = set()
             for record, offset, value in self.file.find(hash_):
-                # A record stands under its key and its gate: where their hashes collide, it is found twice.
-                if record not in self._records and record not in told:
-                    told.add(record)
+                if record not in self._records:
                     yield offset, value
         except SnapshotError as error:
             # What cannot be read excuses nobody: this rule raises, those of later events are inconclusive.
@@ -162,15 +134,14 @@ class OptOutIndex:
         """
         if offset < self._covered.get(partition, 0):
             return
-        self.changes += 1
-        self._known.clear()
+        self._changed()
         id_ = record_id(record_key)
         self._forget(id_)
         if record is None:
-            self._records[id_] = Recent(partition, offset, 0, None)
+            self._records[id_] = Recent(partition, offset, Hashes(0), None)
         else:
             record.note_user_key(self.user_keys)
-            self._remember(id_, Recent(partition, offset, hash_of(record.key(), self._seeds), value, record.gate()))
+            self._remember(id_, Recent(partition, offset, hashes_of(record, self._seeds), value))
 
     def passed(self, partition: int, offset: int) -> None:
         """Note that a record of the topic was read, whatever it was."""
@@ -178,20 +149,24 @@ class OptOutIndex:
 
     def _remember(self, id_: bytes, record: Recent) -> None:
         self._records[id_] = record
-        self._by_hash[record.hash] = (*self._by_hash.get(record.hash, ()), id_)
-        if record.gate is not None:
-            self._gates[record.gate] = self._gates.get(record.gate, 0) + 1
+        key, *gates = record.hashes
+        self._by_hash[key] = (*self._by_hash.get(key, ()), id_)
+        for gate in gates:
+            if gate:
+                self._gates[gate] = self._gates.get(gate, 0) + 1
 
     def _forget(self, id_: bytes) -> None:
         old = self._records.pop(id_, None)
         if old is not None and old.value is not None:
-            rest = tuple([other for other in self._by_hash[old.hash] if other != id_])
+            key, *gates = old.hashes
+            rest = tuple([other for other in self._by_hash[key] if other != id_])
             if rest:
-                self._by_hash[old.hash] = rest
+                self._by_hash[key] = rest
             else:
-                del self._by_hash[old.hash]
-            if old.gate is not None and (left := self._gates.pop(old.gate) - 1):
-                self._gates[old.gate] = left
+                del self._by_hash[key]
+            for gate in gates:
+                if gate and (left := self._gates.pop(gate) - 1):
+                    self._gates[gate] = left
 
     # -- snapshots
 
@@ -207,7 +182,7 @@ class OptOutIndex:
     @property
     def entries(self) -> int:
         """How many records the snapshot holds, those that were replaced or removed since then too."""
-        return 0 if self.file is None else self.file.header.records
+        return 0 if self.file is None else self.file.header.entries
 
     def __len__(self) -> int:
         """Return how many records there are at most: one that was replaced since the snapshot counts twice."""
@@ -219,8 +194,7 @@ class OptOutIndex:
         self._records.clear()
         self._by_hash.clear()
         self._gates.clear()
-        self._known.clear()
-        self.changes += 1
+        self._changed()
 
     def adopt(self, file: SnapshotFile) -> bool:
         """Look things up in a snapshot from now on, and drop what it covers; return whether it is newer than what is known.
@@ -245,7 +219,7 @@ class OptOutIndex:
             if record.value is None:
                 self._records[id_] = record
             elif reseeded:
-                self._remember(id_, record._replace(hash=hash_of(_decode(record.value).key(), self._seeds)))
+                self._remember(id_, record._replace(hashes=hashes_of(_decode(record.value), self._seeds)))
             else:
                 self._remember(id_, record)
         self._use(file)
@@ -260,8 +234,12 @@ class OptOutIndex:
 
     def _use(self, file: SnapshotFile | None) -> None:
         self.file = file
+        bits, filter_ = (LEAST_FILTER_BITS, NO_FILTER) if file is None else (file.header.filter_bits, file.filter)
+        self._probe = Probe(bits, filter_, self._seeds, self._by_hash, self._gates)
+        self.is_unspoken = self._probe.is_unspoken
+        self._changed()
+
+    def _changed(self) -> None:
         self.changes += 1
         self._known.clear()
-        self._filter = memoryview(_NOTHING) if file is None else file.filter
-        bits = 0 if file is None else file.header.filter_bits
-        self._shift, self._last = 64 - bits, (1 << bits) - 1
+        self._probe.changed()

@@ -80,7 +80,7 @@ class Writer:
             OSError: the disk is full.
         """
         if self._spool is None:
-            self._spool = self._folder.spool(self._index.seed)
+            self._spool = self._folder.spool()
         await _append(self._spool, self._index.recent())
         self._spool.flush()
         self._index.forget_recent()
@@ -98,7 +98,7 @@ class Writer:
         # One moment: nothing is read between these two.
         records, order = self._index.recent(), self._order(log_name, self._index.positions)
         file = self._index.file
-        spool = self._folder.spool(self._index.seed)
+        spool = self._folder.spool()
         try:
             await _append(spool, records)
         finally:

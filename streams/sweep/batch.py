@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from hegui.rules.fact_tables import FactStatus, FactTable, OptOut
+from hegui.rules.fact_tables import FactStatus, FactTable, OptOut, host_of_key
 from hegui.rules.optout_subjects import subject_defect
 from hegui.rules.preferences import LONGEST_MATCH, NO_TO_TRAINING
 
@@ -42,8 +42,8 @@ def _part_of(statement: OptOut) -> tuple[str, str] | None:
     """Return source and host of a statement about an address, where the longest path of the source counts."""
     if statement.source not in LONGEST_MATCH:
         return None
-    gate = statement.gate()
-    return None if gate is None else (statement.source, gate[1])
+    host = host_of_key(statement.key())
+    return None if host is None else (statement.source, host)
 
 
 class Batch:

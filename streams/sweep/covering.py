@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from hegui.rules.events import IngestEvent
-from hegui.rules.fact_tables import FactStatus, FactTable, OptOut, OptOutScheme
+from hegui.rules.fact_tables import FactStatus, FactTable, OptOut
 from hegui.rules.facts import Facts, Snapshot
 from hegui.rules.ledgers.removals import refused_by
 from hegui.rules.near_works import WorkCodes
@@ -71,8 +71,11 @@ class _Rest:
             return found
         return tuple([one for one in found if _hides(one) not in self.hidden])
 
-    def maybe(self, scheme: OptOutScheme, subject: str) -> bool:
-        return self._table.maybe(scheme, subject)
+    def is_unspoken(self, content_sha256: str | None, url: str | None) -> bool:
+        return self._table.is_unspoken(content_sha256, url)
+
+    def maybe_addressed(self, host: str) -> bool:
+        return self._table.maybe_addressed(host)
 
     def __contains__(self, key: tuple[str, str]) -> bool:
         return key in self._table

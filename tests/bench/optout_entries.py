@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from hegui.rules.fact_tables import OptOut
 from hegui.streams.optout_index.build import build
 from hegui.streams.optout_index.folder import Folder
-from hegui.streams.optout_index.keys import hash_of, record_id, seeds_of
+from hegui.streams.optout_index.keys import hashes_of, record_id, seeds_of
 from hegui.streams.optout_index.layout import SNAPSHOT, decode_header, encode_header
 from hegui.streams.optout_index.spool import Order, Recent
 
@@ -38,7 +39,7 @@ def records(entries: int, start: int = 0) -> Iterator[tuple[bytes, Recent]]:
             subject.encode(),
             1_700_000_000_000 + number,
         )
-        yield record_id(b"registry %d" % number), Recent(0, number, hash_of(found, seeds), value)
+        yield record_id(b"registry %d" % number), Recent(0, number, hashes_of(OptOut(*found, "deny", 1), seeds), value)
 
 
 def make(parent: Path, entries: int, topic: str = TOPIC) -> tuple[float, float]:
@@ -46,7 +47,7 @@ def make(parent: Path, entries: int, topic: str = TOPIC) -> tuple[float, float]:
     folder = Folder(parent, topic)
     assert folder.lock()
     started = time.monotonic()
-    spool, chunk = folder.spool(SEED), []
+    spool, chunk = folder.spool(), []
     for record in records(entries):
         chunk.append(record)
         if len(chunk) == CHUNK:

@@ -98,6 +98,8 @@ def test_optouts_lookup(made: Made, tell: Any):
         table_ns=found["table"] * 1e9,
         set_ns=found["set"] * 1e9,
         unknown_event_ns=found["event_index"] * 1e9,
+        unknown_event_one_host_ns=found["event_index_one_host"] * 1e9,
+        unknown_event_new_hosts_ns=found["event_index_new_hosts"] * 1e9,
         unknown_event_to_set=found["event_index"] / found["set"],
         unknown_event_to_table=found["event_index"] / found["event_table"],
         hit_us=found["hit"] * 1e6,

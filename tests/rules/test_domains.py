@@ -169,7 +169,7 @@ def test_a_domain_registered_in_another_spelling_still_covers(registered: str) -
 def test_an_answer_that_what_follows_may_change_is_not_kept(first: str) -> None:
     snapshot = Snapshot(BASE_POLICY, loaded([OptOut("domain", "example.com", "deny", 1)]))
     assert snapshot.registered(first) == ((), False)
-    assert not snapshot.is_unspoken(None, first)
+    assert not snapshot.optouts.is_unspoken(None, first)
     assert not snapshot._domains
 
 

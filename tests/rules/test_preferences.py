@@ -1,7 +1,7 @@
 """How statements combine: any no wins, else any yes, else unknown; the longest path in the formats that have paths."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -110,14 +110,13 @@ def test_what_nobody_spoke_of_is_told_at_once_and_only_while_that_is_so() -> Non
     table = loaded([said("content", content, "deny")])
     facts = Facts(Snapshot(BASE_POLICY, table), AT, "default", None)
     record = IngestEvent(service="crawler", source_type="crawl", url=page, content_sha256="cd" * 32)
-    told = facts.snapshot.is_unspoken
+    told = table.is_unspoken
     assert not told(content, None)
     assert told("cd" * 32, None)
-    assert not told(None, page)  # nobody asked for its host yet
+    assert told(None, None)
     for _ in range(2):
-        assert registered_preference(record, facts) == (UNKNOWN, None)
         assert told(record.content_sha256, page)
-        assert told(None, page)
+        assert registered_preference(record, facts) == (UNKNOWN, None)
     for number, record_of_host in enumerate(
         (said("domain", "example.com", "deny"), said("url", "example.com/q", "deny"))
     ):
@@ -126,8 +125,41 @@ def test_what_nobody_spoke_of_is_told_at_once_and_only_while_that_is_so() -> Non
         assert registered_preference(record, facts)[0].statement is record_of_host, number
         assert not told(None, page)
         table.put(b"more", None)
-        assert registered_preference(record, facts) == (UNKNOWN, None)
         assert told(None, page)
+        assert registered_preference(record, facts) == (UNKNOWN, None)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "subject", "spoken", "other"),
+    [
+        ("domain", "example.com", "https://a.example.com/", "https://example.org/"),
+        ("domain", "a.b.example.com", "https://x.a.b.example.com:8443/", "https://a.example.org/"),
+        ("domain", "com", "https://com/", "https://org.example/"),
+        ("domain", "192.0.2.7", "https://192.0.2.7/", "https://a.example/"),
+        ("domain", "例子.公司", "https://www.例子.公司/", "https://a.example/"),
+        ("domain", "intranet", "http://intranet/a", "https://a.example/"),
+        ("url_prefix", "www.example.com/a", "https://www.example.com/a/b", "https://example.org/a"),
+        ("url", "example.com:8443/a?b=c", "https://example.com:8443/a?b=c", "http://example.co/a"),
+        ("url", "[2001:db8::1]/a", "http://[2001:db8::1]/a", "http://a.example/"),
+    ],
+)
+def test_a_site_is_told_with_all_that_lies_below_it(scheme: str, subject: str, spoken: str, other: str) -> None:
+    table = loaded([said(scheme, subject, "deny")])
+    assert not table.is_unspoken(None, spoken)
+    assert Facts(Snapshot(BASE_POLICY, table), AT, "default", None).preference_for_url(spoken).value == "deny"
+    assert table.is_unspoken(None, other)
+    table.put(b"0", None)
+    assert not table._gates
+
+
+def test_origins_are_kept_up_to_a_number_and_a_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hegui.rules.fact_tables.MAX_ORIGINS", 3)
+    table = loaded([said("domain", "example.org", "deny")])
+    for number in range(10):
+        assert table.is_unspoken(None, f"https://{number}.example.com/")
+        assert len(table._unspoken) <= 3
+    assert not table.is_unspoken(None, f"https://{'a.' * 200}example.com/")  # whoever asks further is told
+    assert all(len(origin) < 300 for origin in table._unspoken)
 
 
 VALUES = st.sampled_from(["allow", "deny", "unknown"])
@@ -139,6 +171,34 @@ RECORDS = st.builds(
     lambda subject, value, at_ms, source, category: said(*subject, value, at_ms, source=source, category=category),
     SUBJECTS, VALUES, st.integers(0, 20), st.sampled_from(["robots", "list", "other"]), st.sampled_from(["train", "mine", "search"]),
 )  # fmt: skip
+
+
+HOSTS = st.sampled_from(
+    ["example.com", "a.example.com", "b.a.example.com", "example.org", "com", "1.2.3.4", "EXAMPLE.com", "例子.公司", "xn--fsqu00a.xn--55qx5d",
+     "x_y.example.com", "-", "example.com.", "a..example.com", "[::1]", "example.com:80", "u@example.com"]
+)  # fmt: skip
+ADDRESSES = st.builds(
+    lambda front, host, rest: front + host + rest,
+    st.sampled_from(["https://", "http://", "HTTPS://", "", "//", " https://", "ftp://", "https:/"]),
+    HOSTS,
+    st.sampled_from(["", "/", "/a", "?q=/", "#/", ":99999/", "\\@example.org/", "@example.org/", "\n/x", "\u3000/"]),
+)
+REGISTERED = st.builds(
+    lambda scheme, host, rest: said(scheme, host if scheme == "domain" else host + rest, "deny"),
+    st.sampled_from(["domain", "url", "url_prefix"]),
+    HOSTS,
+    st.sampled_from(["/", "/a"]),
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(REGISTERED, max_size=3), ADDRESSES)
+def test_of_what_is_told_to_be_unspoken_of_nothing_is_known(records: list[OptOut], url: str) -> None:
+    table = loaded(records)
+    if table.is_unspoken(None, url):
+        facts = Facts(Snapshot(BASE_POLICY, table), AT, "default", None)
+        assert facts.snapshot.registered(url) == ((), False)
+        assert facts.preference_for_url(url) == UNKNOWN
 
 
 @given(st.lists(RECORDS, max_size=6), st.integers(0, 20))

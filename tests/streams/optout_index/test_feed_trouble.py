@@ -384,7 +384,7 @@ async def test_without_a_broker_nobody_knows_how_long_tombstones_are_kept():
 async def test_the_builder_says_what_is_wrong_in_one_sentence(tmp_path: Path):
     folder = Folder(tmp_path, TOPIC)
     assert folder.lock()
-    folder.spool(1).close()
+    folder.spool().close()
     index = OptOutIndex()
     order = writer_module.Writer(index, folder, 10, time.monotonic)._order("c/t/i", {})
     folder.path.joinpath("spool.rows").unlink()
