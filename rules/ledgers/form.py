@@ -75,8 +75,8 @@ class State(msgspec.Struct, Generic[E], frozen=True, omit_defaults=True, kw_only
 
     tenant: str
     """The tenant, as in the policy, else `other`."""
-    version: int = 1
-    """Version of this struct."""
+    version: int = msgspec.field(default_factory=lambda: 1)
+    """Version of this struct, always written; 1 where an entry says none."""
 
     @property
     def subject(self) -> str:

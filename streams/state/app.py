@@ -21,7 +21,7 @@ from hegui.streams.broker import reader, tls_context
 from hegui.streams.errors import StateVersionError
 from hegui.streams.settings import Settings
 from hegui.streams.state.consumer import use_mended_transport
-from hegui.streams.state.issues import PROGRESS, IssueKeeper
+from hegui.streams.state.issues import IssueKeeper
 from hegui.streams.state.ledgers import MADE_FACTS
 from hegui.streams.topics import changelog_name
 
@@ -157,7 +157,8 @@ def build_app(
         observation = _decoded(event.value)
         if isinstance(observation, Refused):
             await bury(partition, offset, event.value, observation)
-            table[PROGRESS + str(partition).encode()] = msgspec.json.encode(keeper.skip(partition, offset))
+            for key, passed in keeper.skip(partition, offset).items():
+                table[key] = passed
             return
         step = keeper.step(partition, offset, round(message.timestamp * 1000), observation)
         # Findings first, acknowledged; then the table. A crash in between sends the same findings again, by the same uids.

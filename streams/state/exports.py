@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
 from hegui.rules.core import Outcome, Rule
@@ -23,16 +22,17 @@ from hegui.rules.facts import Snapshot
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
 from hegui.streams.metrics import StateMetrics
+from hegui.streams.state import export_table
 from hegui.streams.state.export_gauges import ExportGauges
 from hegui.streams.state.export_table import (
     ACCOUNT,
     PERSON,
-    VERSION,
     account_place,
     partition_in,
     persons_key,
     read_accounts,
 )
+from hegui.streams.stored import encode_stored
 
 log = structlog.get_logger()
 
@@ -152,13 +152,13 @@ class ExportKeeper:
                 continue
             account = held.accounts.get(of)
             if account is None:
-                account = ExportAccount(AccountState(of, version=VERSION))
+                account = ExportAccount(AccountState(of))
                 held.add(account)
             place = account_place(partition, of)
             controller = held.controllers[of.tenant, of.controller, of.year]
             fresh = controller.step(account, observation, sum_)
             # The account first: persons without one would be lost at recovery.
-            writes[ACCOUNT + place] = msgspec.json.encode(account.state)
+            writes[ACCOUNT + place] = encode_stored(account.state, export_table.VERSION)
             for kind in (False, True):
                 if new := b"".join(person for sensitive, person in fresh if sensitive is kind):
                     key = persons_key(place, sensitive=kind, offset=offset, day=day_of(sum_))

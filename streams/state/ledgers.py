@@ -31,9 +31,9 @@ from hegui.rules.ledgers.sessions import SessionState
 from hegui.rules.ledgers.sources import SourceState
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
-from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.ledger_gauges import LedgerGauges
+from hegui.streams.stored import decode_stored, encode_stored
 
 log = structlog.get_logger()
 
@@ -60,15 +60,7 @@ MAX_DUE = 200
 IssueOf = tuple[str, str, str]
 """Tenant, rule and subject of an issue."""
 
-_decode = msgspec.json.Decoder(AnyState).decode
-_encode = msgspec.json.Encoder().encode
-
-
-class _Head(msgspec.Struct):
-    version: int = 1
-
-
-_decode_head = msgspec.json.Decoder(_Head).decode
+_state: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AnyState)
 
 
 class Verdict(NamedTuple):
@@ -284,7 +276,7 @@ class LedgerKeeper:
         else:
             held.states[key] = after
             if after is not before:
-                done.writes[key] = _encode(after)
+                done.writes[key] = encode_stored(after, VERSION)
             held.wake(key, [ms for ms in (after.wake_ms(watermark_ms, self._policy), over_ms) if ms is not None])
         self._gauges.replace(key, before, after)
 
@@ -332,11 +324,7 @@ def read_state(value: bytes) -> State[Any]:
     Raises:
         StateVersionError: it was written by a newer version.
     """
-    # The version first: what a newer one added may not even be readable.
-    version = _decode_head(value).version
-    if version > VERSION:
-        raise StateVersionError(f"the state of a ledger has version {version}; run a newer hegui")
-    state: State[Any] = _decode(value)
+    state: State[Any] = decode_stored(value, _state, VERSION, "the state of a ledger")
     return state
 
 
