@@ -101,6 +101,11 @@ class State(msgspec.Struct, Generic[E], frozen=True, omit_defaults=True, kw_only
         """Return the facts that are forgotten with it."""
         return ()
 
+    def may_lack(self, lost_ms: int, policy: Policy) -> bool:
+        """Tell whether a pass says nothing where observations of events up to a time were lost: some of them may be missing in it."""
+        del lost_ms, policy
+        return True
+
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return the event time after `watermark_ms` at which it must be judged again although nothing arrives; None: never."""
         del watermark_ms, policy

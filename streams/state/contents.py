@@ -84,6 +84,10 @@ class ProgressContent(msgspec.Struct, frozen=True, tag="progress", tag_field="ki
     """Offset of the last observation counted."""
     watermark_ms: int
     """Event time that all its sources have reached."""
+    lost: int
+    """Observations that were removed from the log before they were counted: what passes in its ledgers is undecided."""
+    lost_until_ms: int
+    """They are of events up to that time; 0: none are missing."""
 
 
 Content = LedgerContent | StateContent | IssueContent | ProgressContent
@@ -101,7 +105,15 @@ def contents(table: Mapping[bytes, bytes]) -> list[Content]:
     for key, value in table.items():
         if key.startswith(PROGRESS):
             found = read_progress(value)
-            progress.append(ProgressContent(int(key[len(PROGRESS) :]), found.last_offset, found.watermark_ms))
+            progress.append(
+                ProgressContent(
+                    int(key[len(PROGRESS) :]),
+                    found.last_offset,
+                    found.watermark_ms,
+                    found.lost,
+                    found.lost_until_ms,
+                )
+            )
         elif key.startswith(LEDGER):
             kept.append(read_state(value))
         elif not is_export_key(key):

@@ -43,6 +43,17 @@ class Progress(msgspec.Struct):
     """Source partition to the event time it has reached, epoch milliseconds."""
     version: int = 1
     """Version of this struct."""
+    latest_ms: int = 0
+    """The latest broker's time of an observation that was counted, epoch milliseconds; 0: not known."""
+    lost: int = 0
+    """Observations that were removed from the log before they were counted."""
+    lost_until_ms: int = 0
+    """They are of events up to that time, epoch milliseconds: when the last of them were missed."""
+
+    def count(self, offset: int, at_ms: int) -> None:
+        """Note that the observation at an offset, of a broker's time, is counted."""
+        self.last_offset = max(self.last_offset, offset)
+        self.latest_ms = max(self.latest_ms, at_ms)
 
     @property
     def watermark_ms(self) -> int:
@@ -159,6 +170,8 @@ class IssueKeeper:
                 self.issues[partition][issue.key] = issue
         self.exports.load(table, {partition: held.watermark_ms for partition, held in self.progress.items()})
         self.ledgers.load(table, owned)
+        for partition, held in self.progress.items():
+            self._lack(partition, held)
         self._advancing = {p: {k for k, i in issues.items() if _advances(i)} for p, issues in self.issues.items()}
         for issue in self.open():
             self._gauges.show(issue)
@@ -205,7 +218,7 @@ class IssueKeeper:
         if observation.watermark_ms != NO_TIME:
             reached = max(progress.watermarks.get(observation.source, 0), observation.watermark_ms)
             progress.watermarks[observation.source] = reached
-        progress.last_offset = max(progress.last_offset, offset)
+        progress.count(offset, at_ms)
         watermark_ms = progress.reached_ms(self.inputs)
         reports: list[Report] = []
         changed: dict[str, Issue] = {}
@@ -258,11 +271,42 @@ class IssueKeeper:
         facts += [(fact_name(fact), fact.record_key(), None) for fact in told.retracted]
         return Step([self._finding(report) for report in reports], reports, facts, writes)
 
-    def skip(self, partition: int, offset: int) -> dict[bytes, bytes]:
+    def made_anew(self, partition: int, offset: int, at_ms: int) -> bool:
+        """Tell whether the log began again: what comes at an offset that was counted is later (the broker's time) than all that was counted.
+
+        Its observations would take the places of others in the table: persons lie under the offset that told of them.
+        """
+        progress = self.progress[partition]
+        return offset <= progress.last_offset and 0 < progress.latest_ms < at_ms
+
+    def skip(self, partition: int, offset: int, at_ms: int) -> dict[bytes, bytes]:
         """Pass over a record that is no observation; return the table writes."""
         progress = self.progress[partition]
-        progress.last_offset = max(progress.last_offset, offset)
+        progress.count(offset, at_ms)
         return {PROGRESS + str(partition).encode(): encode_stored(progress, VERSION)}
+
+    def lose(self, partition: int, found: int, records: int, at_ms: int) -> dict[bytes, bytes]:
+        """Go on at an offset although the log does not have what was to be counted before it; return the table writes.
+
+        What passes in the ledgers of the partition is undecided from now on: `LedgerKeeper.lack`, `ExportKeeper.lack`.
+
+        Args:
+            partition: partition of the observations topic.
+            found: the offset.
+            records: how many observations are missing.
+            at_ms: the broker's time of the record at the offset.
+        """
+        progress = self.progress[partition]
+        progress.last_offset = max(progress.last_offset, found - 1)
+        progress.lost += records
+        progress.lost_until_ms = max(progress.lost_until_ms, at_ms)
+        self._lack(partition, progress)
+        return {PROGRESS + str(partition).encode(): encode_stored(progress, VERSION)}
+
+    def _lack(self, partition: int, progress: Progress) -> None:
+        if progress.lost:
+            self.exports.lack(partition, progress.lost_until_ms)
+            self.ledgers.lack(partition, progress.lost_until_ms)
 
     def sent(self, reports: Iterable[Report]) -> None:
         """Count findings that the broker acknowledged."""

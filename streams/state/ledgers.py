@@ -33,6 +33,7 @@ from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.ledger_gauges import LedgerGauges
+from hegui.streams.state.observation_gaps import undecided
 from hegui.streams.stored import decode_stored, encode_stored
 
 log = structlog.get_logger()
@@ -56,6 +57,9 @@ AnyState = (
 
 MAX_DUE = 200
 """States that one observation looks at because time has passed; the next takes the rest. Their writes must fit Faust's buffer."""
+
+LOST_SHOWN_MS = 190 * 86_400_000
+"""How long what passes is undecided after observations were lost: as long as results are kept."""
 
 IssueOf = tuple[str, str, str]
 """Tenant, rule and subject of an issue."""
@@ -107,6 +111,8 @@ class _Partition:
         self.shown = True
         """Whether the states are in the gauges."""
         self.judge_all = True
+        self.lost_ms: int | None = None
+        """Up to when observations were lost before they were counted, by event time."""
         self._next: dict[bytes, int] = {}
 
     def wake(self, key: bytes, moments: list[int]) -> None:
@@ -174,6 +180,14 @@ class LedgerKeeper:
             if key.startswith(LEDGER) and (held := self._partitions.get(int.from_bytes(key[2:4], "big"))) is not None:
                 held.states[key] = state = read_state(value)
                 self._gauges.replace(key, None, state)
+
+    def lack(self, partition: int, lost_ms: int) -> None:
+        """Note that observations of events up to a time were lost; states that may lack some of them are judged again.
+
+        What passes is undecided, until results of that time are kept no longer (`LOST_SHOWN_MS`).
+        """
+        held = self._partitions[partition]
+        held.lost_ms, held.judge_all = lost_ms, True
 
     def release(self, partition: int) -> None:
         """Give up a partition: its part of the gauges vanishes, so that sums over processes never count twice."""
@@ -261,6 +275,9 @@ class LedgerKeeper:
         if over_ms is not None and over_ms <= watermark_ms:
             after = None
             outcomes = {}
+        if self._lacks(held, state, watermark_ms):
+            # Only what is said of it: a fact (a source is cleared) rests on what is known.
+            outcomes = undecided(outcomes)
         issues = {
             (state.tenant, rule, state.subject): outcome
             for rule, outcome in outcomes.items()
@@ -279,6 +296,10 @@ class LedgerKeeper:
                 done.writes[key] = encode_stored(after, VERSION)
             held.wake(key, [ms for ms in (after.wake_ms(watermark_ms, self._policy), over_ms) if ms is not None])
         self._gauges.replace(key, before, after)
+
+    def _lacks(self, held: _Partition, state: State[Any], watermark_ms: int) -> bool:
+        lost_ms = held.lost_ms
+        return lost_ms is not None and watermark_ms <= lost_ms + LOST_SHOWN_MS and state.may_lack(lost_ms, self._policy)
 
     def _say(self, held: _Partition, key: bytes, now: dict[IssueOf, Outcome]) -> set[IssueOf]:
         """Note what the rules say of a state; return the issues that this concerns."""

@@ -155,7 +155,7 @@ def test_a_record_that_is_no_observation_is_passed_over():
     keeper = Keeper()
     keeper.count(1)
     for offset in (7, 3):
-        ((_, value),) = keeper.keeper.skip(HOME, offset).items()
+        ((_, value),) = keeper.keeper.skip(HOME, offset, AT_MS).items()
         assert read_progress(value).last_offset == 7
 
 

@@ -121,7 +121,7 @@ def test_of_two_versions_side_by_side_the_older_refuses_what_the_newer_wrote(kin
 def test_a_partition_that_a_newer_process_only_passed_over_is_refused_as_well():
     table = told().table
     with a_newer_process():
-        table.update(Ledgers(table).keeper.skip(0, 10**6))
+        table.update(Ledgers(table).keeper.skip(0, 10**6, NOW_MS))
     with pytest.raises(StateVersionError, match="the progress of a partition has version 2"):
         Ledgers(table)
 
