@@ -97,6 +97,10 @@ class State(msgspec.Struct, Generic[E], frozen=True, omit_defaults=True, kw_only
         del outcomes, at_ms, policy
         return Conclusion(self)
 
+    def standing(self) -> Sequence[MadeFact]:
+        """Return the facts that hold on, as they were told: whoever takes the state over tells them again, lest a topic that lost them stays without."""
+        return ()
+
     def retracted(self) -> Sequence[MadeFact]:
         """Return the facts that are forgotten with it."""
         return ()

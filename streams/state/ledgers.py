@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -57,6 +57,9 @@ AnyState = (
 
 MAX_DUE = 200
 """States that one observation looks at because time has passed; the next takes the rest. Their writes must fit Faust's buffer."""
+
+PORTION = 50
+"""States whose standing facts are told again with one observation."""
 
 LOST_SHOWN_MS = 190 * 86_400_000
 """How long what passes is undecided after observations were lost: as long as results are kept."""
@@ -113,6 +116,8 @@ class _Partition:
         self.judge_all = True
         self.lost_ms: int | None = None
         """Up to when observations were lost before they were counted, by event time."""
+        self.untold: deque[bytes] = deque()
+        """States whose standing facts this process has not told yet."""
         self._next: dict[bytes, int] = {}
 
     def wake(self, key: bytes, moments: list[int]) -> None:
@@ -180,6 +185,8 @@ class LedgerKeeper:
             if key.startswith(LEDGER) and (held := self._partitions.get(int.from_bytes(key[2:4], "big"))) is not None:
                 held.states[key] = state = read_state(value)
                 self._gauges.replace(key, None, state)
+                if state.standing():
+                    held.untold.append(key)
 
     def lack(self, partition: int, lost_ms: int) -> None:
         """Note that observations of events up to a time were lost; states that may lack some of them are judged again.
@@ -251,6 +258,9 @@ class LedgerKeeper:
                 outcome = Outcome.INCONCLUSIVE if held.holding.get(issue) else Outcome.PASS
             done.verdicts.append(Verdict(issue, outcome, event_ms))
         held.judge_all = False
+        for _ in range(min(PORTION, len(held.untold))):
+            if (standing := held.states.get(held.untold.popleft())) is not None:
+                done.facts.extend(standing.standing())
         return done
 
     def _look_at(

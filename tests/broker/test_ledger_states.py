@@ -157,6 +157,16 @@ async def test_a_condemned_source_fails_in_the_evaluator_within_seconds(kafka):
         await until(refused, "a later record of the source fails")
         assert not {name for name in await failing() if name.startswith("before")}
 
+        # The topic of verdicts is lost, and the table says what stood on it.
+        told = [(r.key, r.value) for r in await made.read(made.settings.topics.sources)]
+        for daemon in made.daemons:
+            assert await daemon.stop() == 0
+        await made.recreate(made.settings.topics.sources)
+        for daemon in made.daemons:
+            await daemon.start()
+        await until(verdict, "the verdict on its topic again")
+        assert [(r.key, r.value) for r in await made.read(made.settings.topics.sources)] == told
+
 
 async def test_counts_of_another_deployment_on_the_same_topic_are_refused_and_told(kafka):
     async with deployment(kafka.bootstrap) as made:
