@@ -23,8 +23,8 @@ class AccountState(msgspec.Struct, frozen=True):
     """Event time of the last export, epoch milliseconds."""
     marks: Marks = {}
     """Source partition to what could not be counted of it."""
-    version: int = 1
-    """Version of this struct."""
+    version: int = msgspec.field(default_factory=lambda: 1)
+    """Version of this struct, always written; 1 where an entry says none."""
 
     def uncounted(self) -> dict[str, int]:
         """Return problem to exports that could not be counted by person."""

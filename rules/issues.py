@@ -39,8 +39,8 @@ class Issue(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rule id."""
     service: str
     """The service, as in the policy, else `other`."""
-    version: int = 1
-    """Version of this struct."""
+    version: int = msgspec.field(default_factory=lambda: 1)
+    """Version of this struct, always written; 1 where an entry says none."""
     episode: int = 1
     """Counts the times the issue opened."""
     status: Status = "open"

@@ -8,12 +8,12 @@ import msgspec
 
 
 class CoverageGap(msgspec.Struct, frozen=True):
-    """A record on the coverage-gaps topic: the offsets `from_offset` to `to_offset` (exclusive) were never judged."""
+    """A record on the coverage-gaps topic: the offsets `from_offset` to `to_offset` (exclusive) were never judged; of observations: never counted."""
 
     topic: str
-    """Source topic."""
+    """Source topic, or that of the observations."""
     partition: int
-    """Source partition."""
+    """Its partition."""
     from_offset: int
     """First offset not judged."""
     to_offset: int

@@ -362,6 +362,12 @@ class StateMetrics(ProcessMetrics):
         )
         self.findings = Counter("compliance_findings", "Findings sent", ["activity"], registry=registry)
         self.observations = Counter("compliance_observations", "Observations counted", registry=registry)
+        self.coverage_gap = Counter(
+            "compliance_coverage_gap_records",
+            "Observations that the log no longer had when they should have been counted",
+            ["topic"],
+            registry=registry,
+        )
         self.watermark = Gauge(
             "compliance_watermark_timestamp_seconds",
             "Event time that all sources have reached",

@@ -123,6 +123,9 @@ class TopicSettings(_Section, frozen=True):
     retention_days: Annotated[int, Meta(ge=1)] = 190
     """Retention of violations, findings' history and dead letters; the law asks logs of six months."""
 
+    observations_days: Annotated[int, Meta(ge=7)] = 30
+    """Retention of observations: state agents that stand still for longer, and copies of the table that are older when they are restored, lose counts."""
+
     def facts(self) -> dict[str, str]:
         """Return fact name to topic, for the declared ones."""
         named = {

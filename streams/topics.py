@@ -54,7 +54,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
             names.state_partitions,
             "internal",
             "observation",
-            {"retention.ms": str(7 * DAY_MS)},
+            {"cleanup.policy": "delete", "retention.ms": str(names.observations_days * DAY_MS)},
             fixed=True,
         ),
         Topic(names.sweeps, 1, "internal", "sweep", compacted),

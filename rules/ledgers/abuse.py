@@ -135,6 +135,10 @@ class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
             facts.append(Suspension(self.tenant, self.service, self.user, due_ms, until_ms))
         return Conclusion(state, tuple(facts))
 
+    def standing(self) -> tuple[Suspension, ...]:
+        """Return the latest suspension: those before it are over."""
+        return tuple(Suspension(self.tenant, self.service, self.user, at, self.until_ms) for at in self.told[-1:])
+
     def over_ms(self, policy: Policy) -> int:
         """Return when its results are kept no longer: an event that is read again must find the same suspension."""
         return self.last_ms + max(KEPT_MS, policy.suspension_hours * 3_600_000)

@@ -127,6 +127,11 @@ class CaseState(State[CaseUpdate], frozen=True, tag="case"):
             max(watermark_ms, self.opened_ms),
         )
 
+    def may_lack(self, lost_ms: int, policy: Policy) -> bool:
+        """Return that it does not: a word that is missing, that a case was dealt with, shows as a failure."""
+        del lost_ms, policy
+        return False
+
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return when the deadline passes, or when a case that was dealt with late is shown no longer."""
         hours = policy.hours_for(self.kind, self.tenant, self.service)

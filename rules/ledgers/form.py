@@ -75,8 +75,8 @@ class State(msgspec.Struct, Generic[E], frozen=True, omit_defaults=True, kw_only
 
     tenant: str
     """The tenant, as in the policy, else `other`."""
-    version: int = 1
-    """Version of this struct."""
+    version: int = msgspec.field(default_factory=lambda: 1)
+    """Version of this struct, always written; 1 where an entry says none."""
 
     @property
     def subject(self) -> str:
@@ -97,9 +97,18 @@ class State(msgspec.Struct, Generic[E], frozen=True, omit_defaults=True, kw_only
         del outcomes, at_ms, policy
         return Conclusion(self)
 
+    def standing(self) -> Sequence[MadeFact]:
+        """Return the facts that hold on, as they were told: whoever takes the state over tells them again, lest a topic that lost them stays without."""
+        return ()
+
     def retracted(self) -> Sequence[MadeFact]:
         """Return the facts that are forgotten with it."""
         return ()
+
+    def may_lack(self, lost_ms: int, policy: Policy) -> bool:
+        """Tell whether a pass says nothing where observations of events up to a time were lost: some of them may be missing in it."""
+        del lost_ms, policy
+        return True
 
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return the event time after `watermark_ms` at which it must be judged again although nothing arrives; None: never."""

@@ -149,6 +149,10 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
         clock = SessionClock(self.tenant, self.service, longest, bool(self.session), self.told)
         return Judgement(clock, max(last for _, last in past))
 
+    def may_lack(self, lost_ms: int, policy: Policy) -> bool:
+        """Tell whether the first use that is known may go on from one that is not."""
+        return self.stretches[0][0] <= lost_ms + policy.session_pause_minutes * 60_000
+
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return when two hours have passed for use that is known already but lies ahead of a source."""
         due = [since + TWO_HOURS_MS + 1 for since, last in self._uses(policy) if last > since + TWO_HOURS_MS]

@@ -172,3 +172,9 @@ class SourceState(State[SourceSum], frozen=True, tag="source"):
             )
             return Conclusion(state, (fact,))
         return Conclusion(self)
+
+    def standing(self) -> tuple[CondemnedSource, ...]:
+        """Return that it is condemned, if it is."""
+        if self.condemned_at_ms is None:
+            return ()
+        return (CondemnedSource(self.tenant, self.source, self.condemned_at_ms, None, self.episode),)

@@ -46,9 +46,14 @@ def show(config_file: Path | None, everything: bool) -> None:
             f"  {issue.rule}  {issue.tenant}/{issue.service}  {issue.status}  episode {issue.episode}  "
             f"failures {issue.failures:,}  waived {issue.waived:,}  since {moment(issue.first_failure_ms)}  finding {issue.finding}"
         )
-    if everything:
-        for one in found:
-            if isinstance(one, ProgressContent):
+    for one in found:
+        if isinstance(one, ProgressContent):
+            if one.lost:
+                click.echo(
+                    f"  partition {one.partition}: {one.lost:,} observation{'' if one.lost == 1 else 's'} of events up to "
+                    f"{moment(one.lost_until_ms)} lost before they were counted: what passes in its ledgers is undecided"
+                )
+            if everything:
                 click.echo(
                     f"  partition {one.partition}: counted to offset {one.last_offset}, event time {moment(one.watermark_ms)}"
                 )

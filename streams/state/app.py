@@ -14,21 +14,23 @@ from typing import Any, NamedTuple
 import faust
 import msgspec
 import structlog
-from aiokafka import TopicPartition
 
 from hegui.rules.observations import OBSERVATION_VERSION, Observation
-from hegui.streams.broker import reader, tls_context
+from hegui.streams.broker import tls_context
 from hegui.streams.errors import StateVersionError
 from hegui.streams.settings import Settings
 from hegui.streams.state.consumer import use_mended_transport
-from hegui.streams.state.issues import PROGRESS, IssueKeeper
+from hegui.streams.state.issues import IssueKeeper
 from hegui.streams.state.ledgers import MADE_FACTS
+from hegui.streams.state.observation_gaps import Misfit, ObservationGaps
 from hegui.streams.topics import changelog_name
 
 log = structlog.get_logger()
 
 EXIT_STATE = 75
 """Exit code when the state agent must start anew (EX_TEMPFAIL): what it did not commit is read again."""
+
+_REBUILD = "the topic of observations was made anew: rebuild the state from the topics (streams/state.md)"
 
 Quit = Callable[[str, str], None]
 
@@ -54,6 +56,7 @@ def build_app(
     keeper: IssueKeeper,
     folder: str,
     bury: Callable[[int, int, bytes | None, Refused], Any],
+    gaps: ObservationGaps,
     leave: Quit = quit_process,
 ) -> faust.App:
     """Return the application with its one table and agent.
@@ -63,6 +66,7 @@ def build_app(
         keeper: holds the issues; the table is its memory across restarts.
         folder: an empty folder for Faust; with tables in memory nothing is kept in it.
         bury: awaitable that sends a dead letter for a record that is no observation: partition, offset, value, why.
+        gaps: looks for observations that are missing, and records them.
         leave: ends the process; replaced in tests.
     """
     partitions = settings.topics.state_partitions
@@ -148,18 +152,33 @@ def build_app(
         # Faust revokes everything at every rebalance; the state itself stays until `recovered` says what is owned.
         keeper.hide({tp.partition for tp in gone if tp.topic == settings.topics.observations})
 
+    async def account_for(partition: int, expected: int, found: int, at_ms: int) -> None:
+        gap = await gaps.missing(partition, expected, found)
+        if isinstance(gap, Misfit):
+            leave(*gap)
+        elif gap is not None:
+            # The record first, acknowledged: a crash in between records it once more.
+            await gaps.record(gap)
+            for key, value in keeper.lose(partition, found, gap.records, at_ms).items():
+                table[key] = value
+
     async def count(event: Any) -> None:
         message = event.message
-        partition, offset = message.partition, message.offset
+        partition, offset, at_ms = message.partition, message.offset, round(message.timestamp * 1000)
         last = keeper.progress[partition].last_offset
         if offset > last + 1:
-            await _explain_gap(settings, partition, last + 1, offset, leave)
+            await account_for(partition, last + 1, offset, at_ms)
+        elif keeper.made_anew(partition, offset, at_ms):
+            leave(
+                "state_log_made_anew", f"partition {partition} was counted to {last}, and {offset} is new; {_REBUILD}"
+            )
         observation = _decoded(event.value)
         if isinstance(observation, Refused):
             await bury(partition, offset, event.value, observation)
-            table[PROGRESS + str(partition).encode()] = msgspec.json.encode(keeper.skip(partition, offset))
+            for key, passed in keeper.skip(partition, offset, at_ms).items():
+                table[key] = passed
             return
-        step = keeper.step(partition, offset, round(message.timestamp * 1000), observation)
+        step = keeper.step(partition, offset, at_ms, observation)
         # Findings first, acknowledged; then the table. A crash in between sends the same findings again, by the same uids.
         sent = [
             await findings.send(key=key, value=value, headers=headers, force=True)
@@ -237,24 +256,6 @@ def read_observation(value: bytes | None, group: str) -> Observation | Refused:
     if observation.group not in {"", group}:
         return Refused("foreign_group", "an observation of another group; give every deployment topics of its own")
     return observation
-
-
-async def _explain_gap(settings: Settings, partition: int, expected: int, found: int, leave: Quit) -> None:
-    """Leave the process unless the log itself has no record between `expected` and `found` (retention, transaction markers)."""
-    consumer = reader(settings.kafka)
-    await consumer.start()
-    try:
-        source = TopicPartition(settings.topics.observations, partition)
-        consumer.assign([source])
-        beginning = (await consumer.beginning_offsets([source]))[source]
-        consumer.seek(source, max(expected, beginning))
-        first = (await consumer.getone(source)).offset
-    finally:
-        await consumer.stop()
-    if first < found:
-        leave("state_input_skipped", f"partition {partition} went from {expected} to {found}, the log has {first}")
-        return
-    log.warning("observations_gap", partition=partition, expected=expected, found=found)
 
 
 def _credentials(settings: Settings) -> Any:

@@ -17,7 +17,7 @@ from hegui.streams.broker import reader, start_with_retry
 from hegui.streams.errors import TopicError
 from hegui.streams.settings import Settings
 from hegui.streams.state.export_table import is_export_key, read_accounts
-from hegui.streams.state.issues import PROGRESS, Progress
+from hegui.streams.state.issues import PROGRESS, read_issue, read_progress
 from hegui.streams.state.ledger_contents import StateContent, state_contents
 from hegui.streams.state.ledgers import LEDGER, read_state
 from hegui.streams.topics import changelog_name
@@ -84,6 +84,10 @@ class ProgressContent(msgspec.Struct, frozen=True, tag="progress", tag_field="ki
     """Offset of the last observation counted."""
     watermark_ms: int
     """Event time that all its sources have reached."""
+    lost: int
+    """Observations that were removed from the log before they were counted: what passes in its ledgers is undecided."""
+    lost_until_ms: int
+    """They are of events up to that time; 0: none are missing."""
 
 
 Content = LedgerContent | StateContent | IssueContent | ProgressContent
@@ -100,12 +104,20 @@ def contents(table: Mapping[bytes, bytes]) -> list[Content]:
     progress: list[ProgressContent] = []
     for key, value in table.items():
         if key.startswith(PROGRESS):
-            found = msgspec.json.decode(value, type=Progress)
-            progress.append(ProgressContent(int(key[len(PROGRESS) :]), found.last_offset, found.watermark_ms))
+            found = read_progress(value)
+            progress.append(
+                ProgressContent(
+                    int(key[len(PROGRESS) :]),
+                    found.last_offset,
+                    found.watermark_ms,
+                    found.lost,
+                    found.lost_until_ms,
+                )
+            )
         elif key.startswith(LEDGER):
             kept.append(read_state(value))
         elif not is_export_key(key):
-            issues.append(_issue(msgspec.json.decode(value, type=Issue)))
+            issues.append(_issue(read_issue(value)))
     reached = {one.partition: one.watermark_ms for one in progress}
     ledgers = [
         _ledger(account, reached.get(int.from_bytes(place[:2], "big"), 0))

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from hegui.rules.catalog import find_rules
 from hegui.rules.engine import rule_set_hash
-from hegui.streams.broker import producer, start_with_retry
+from hegui.streams.broker import producer, reader, start_with_retry
 from hegui.streams.daemon import policy_watch, serve, wait_for_topics, watch_policy
 from hegui.streams.dead_letters import DeadLetter
 from hegui.streams.http import Check, HttpServer, failing
@@ -24,6 +24,7 @@ from hegui.streams.policy_file import Version, in_force, load_policies
 from hegui.streams.settings import Settings
 from hegui.streams.state.app import Refused, build_app, quit_process
 from hegui.streams.state.issues import IssueKeeper
+from hegui.streams.state.observation_gaps import ObservationGaps
 from hegui.streams.watchdog import Progress, watch
 
 log = structlog.get_logger()
@@ -89,7 +90,8 @@ async def run_state(settings: Settings, stop: asyncio.Event) -> None:
             await letters.send_and_wait(settings.topics.dead_letters, msgspec.json.encode(letter))
 
         folder = TemporaryDirectory(prefix="hegui-state-", ignore_cleanup_errors=True)
-        app = build_app(settings, keeper, folder.name, bury)
+        gaps = ObservationGaps(settings, metrics, lambda: reader(settings.kafka), letters)
+        app = build_app(settings, keeper, folder.name, bury, gaps)
         progress.alive()
         done = watch(progress, limit)
         watching = asyncio.ensure_future(watch_policy(settings, seen, versions, metrics, swap))

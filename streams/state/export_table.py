@@ -9,7 +9,7 @@ import msgspec
 
 from hegui.rules.export_accounts import UNKNOWN_DAY, AccountState, ExportAccount
 from hegui.rules.exports import Account
-from hegui.streams.errors import StateVersionError
+from hegui.streams.stored import decode_stored
 
 ACCOUNT = b"\x01a"
 """Prefix of the table key of an account: then 2 bytes partition, 16 bytes hash of the account."""
@@ -20,6 +20,8 @@ PERSON_BYTES = 32
 
 VERSION = 1
 """Version of `AccountState` that this process writes; it reads older ones."""
+
+_account = msgspec.json.Decoder(AccountState)
 
 
 def account_place(partition: int, account: Account) -> bytes:
@@ -62,9 +64,7 @@ def read_accounts(table: Mapping[bytes, bytes], owned: Iterable[int] | None = No
     found: dict[bytes, ExportAccount] = {}
     for key, value in table.items():
         if key.startswith(ACCOUNT) and (partitions is None or partition_in(key) in partitions):
-            state = msgspec.json.decode(value, type=AccountState)
-            if state.version > VERSION:
-                raise StateVersionError(f"an export account has version {state.version}; run a newer hegui")
+            state = decode_stored(value, _account, VERSION, "an export account")
             found[key[2:]] = ExportAccount(state)
     for key, value in table.items():
         if key.startswith(PERSON) and (account := found.get(key[2:20])) is not None:

@@ -12,27 +12,28 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
 from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.export_accounts import AccountState, ControllerYear, ExportAccount, day_of
-from hegui.rules.exports import Account, ExportLedger, first_year_kept, legal_day, year_to_keep
+from hegui.rules.exports import Account, ExportLedger, first_year_kept, legal_day, legal_year, year_to_keep
 from hegui.rules.facts import Snapshot
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
 from hegui.streams.metrics import StateMetrics
+from hegui.streams.state import export_table
 from hegui.streams.state.export_gauges import ExportGauges
 from hegui.streams.state.export_table import (
     ACCOUNT,
     PERSON,
-    VERSION,
     account_place,
     partition_in,
     persons_key,
     read_accounts,
 )
+from hegui.streams.state.observation_gaps import undecided
+from hegui.streams.stored import encode_stored
 
 log = structlog.get_logger()
 
@@ -62,6 +63,8 @@ class _Partition:
         """Exports of earlier legal years are not counted."""
         self.doomed: deque[bytes] = deque()
         """Table keys of accounts that are forgotten."""
+        self.lost_year: int | None = None
+        """Observations were lost before they were counted: of events up to this legal year."""
 
     def add(self, account: ExportAccount) -> None:
         of = account.state.account
@@ -119,6 +122,11 @@ class ExportKeeper:
             if key.startswith(PERSON) and key[2:20] not in places and partition_in(key) in self._partitions:
                 self._partitions[partition_in(key)].doomed.append(key)
 
+    def lack(self, partition: int, lost_ms: int) -> None:
+        """Note that observations of events up to a time were lost: ledgers of its legal year and of those before may hold too few persons."""
+        held = self._partitions[partition]
+        held.lost_year, held.judge_all = legal_year(lost_ms), True
+
     def release(self, partition: int) -> None:
         """Give up a partition: its gauges vanish, so that sums over processes never count a person twice."""
         self.hide(partition)
@@ -152,13 +160,13 @@ class ExportKeeper:
                 continue
             account = held.accounts.get(of)
             if account is None:
-                account = ExportAccount(AccountState(of, version=VERSION))
+                account = ExportAccount(AccountState(of))
                 held.add(account)
             place = account_place(partition, of)
             controller = held.controllers[of.tenant, of.controller, of.year]
             fresh = controller.step(account, observation, sum_)
             # The account first: persons without one would be lost at recovery.
-            writes[ACCOUNT + place] = msgspec.json.encode(account.state)
+            writes[ACCOUNT + place] = encode_stored(account.state, export_table.VERSION)
             for kind in (False, True):
                 if new := b"".join(person for sensitive, person in fresh if sensitive is kind):
                     key = persons_key(place, sensitive=kind, offset=offset, day=day_of(sum_))
@@ -230,6 +238,8 @@ class ExportKeeper:
                     rule: Outcome.PASS if outcome is Outcome.FAIL and later[rule] is Outcome.PASS else outcome
                     for rule, outcome in outcomes.items()
                 }
+            if held.lost_year is not None and of.year <= held.lost_year:
+                outcomes = undecided(outcomes)
             for rule, outcome in outcomes.items():
                 known = worst.get(rule)
                 if known is None or _ORDER.index(outcome) > _ORDER.index(known.outcome):

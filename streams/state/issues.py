@@ -15,20 +15,20 @@ from hegui.rules.findings import FINDING_TYPE, finding
 from hegui.rules.issues import LEVEL, Issue, Report, Timing, advance, issue_key, level, observe
 from hegui.rules.observations import NO_TIME, Observation
 from hegui.rules.policy import Policy
-from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics, drop
 from hegui.streams.observations import partition_of
 from hegui.streams.state.export_table import is_export_key
 from hegui.streams.state.exports import ExportKeeper
 from hegui.streams.state.issue_gauges import IssueGauges
 from hegui.streams.state.ledgers import LEDGER, LedgerKeeper, fact_name
+from hegui.streams.stored import decode_stored, encode_stored
 
 PROGRESS = b"\x00progress/"
 """Prefix of the table key that holds a partition's progress; no issue key begins with a zero byte."""
 
 
 VERSION = 1
-"""Version of `Issue` that this process writes; it reads older ones."""
+"""Version of `Issue` and of `Progress` that this process writes; it reads older ones."""
 
 LEVEL_ISSUE = b"\x01i"
 """Prefix of the table key of an issue that lies where its ledger lies: then 2 bytes partition, then the issue key."""
@@ -41,6 +41,19 @@ class Progress(msgspec.Struct):
     """Offset of the last observation counted."""
     watermarks: dict[str, int] = {}
     """Source partition to the event time it has reached, epoch milliseconds."""
+    version: int = 1
+    """Version of this struct."""
+    latest_ms: int = 0
+    """The latest broker's time of an observation that was counted, epoch milliseconds; 0: not known."""
+    lost: int = 0
+    """Observations that were removed from the log before they were counted."""
+    lost_until_ms: int = 0
+    """They are of events up to that time, epoch milliseconds: when the last of them were missed."""
+
+    def count(self, offset: int, at_ms: int) -> None:
+        """Note that the observation at an offset, of a broker's time, is counted."""
+        self.last_offset = max(self.last_offset, offset)
+        self.latest_ms = max(self.latest_ms, at_ms)
 
     @property
     def watermark_ms(self) -> int:
@@ -62,6 +75,28 @@ class Progress(msgspec.Struct):
         if len(told) < expected:
             return 0
         return min(told.values(), default=0)
+
+
+_issue = msgspec.json.Decoder(Issue)
+_progress = msgspec.json.Decoder(Progress)
+
+
+def read_issue(value: bytes) -> Issue:
+    """Return the issue of a table entry.
+
+    Raises:
+        StateVersionError: it was written by a newer version.
+    """
+    return decode_stored(value, _issue, VERSION, "an issue")
+
+
+def read_progress(value: bytes) -> Progress:
+    """Return the progress of a table entry.
+
+    Raises:
+        StateVersionError: it was written by a newer version.
+    """
+    return decode_stored(value, _progress, VERSION, "the progress of a partition")
 
 
 class Step(msgspec.Struct):
@@ -125,18 +160,18 @@ class IssueKeeper:
             if key.startswith(PROGRESS):
                 partition = int(key[len(PROGRESS) :])
                 if partition in self.progress:
-                    self.progress[partition] = msgspec.json.decode(value, type=Progress)
+                    self.progress[partition] = read_progress(value)
             elif (
                 not is_export_key(key)
                 and not key.startswith(LEDGER)
                 and (partition := self.partition_of(key)) in self.issues
             ):
-                issue = msgspec.json.decode(value, type=Issue)
-                if issue.version > VERSION:
-                    raise StateVersionError(f"an issue has version {issue.version}; run a newer hegui")
+                issue = read_issue(value)
                 self.issues[partition][issue.key] = issue
         self.exports.load(table, {partition: held.watermark_ms for partition, held in self.progress.items()})
         self.ledgers.load(table, owned)
+        for partition, held in self.progress.items():
+            self._lack(partition, held)
         self._advancing = {p: {k for k, i in issues.items() if _advances(i)} for p, issues in self.issues.items()}
         for issue in self.open():
             self._gauges.show(issue)
@@ -183,7 +218,7 @@ class IssueKeeper:
         if observation.watermark_ms != NO_TIME:
             reached = max(progress.watermarks.get(observation.source, 0), observation.watermark_ms)
             progress.watermarks[observation.source] = reached
-        progress.last_offset = max(progress.last_offset, offset)
+        progress.count(offset, at_ms)
         watermark_ms = progress.reached_ms(self.inputs)
         reports: list[Report] = []
         changed: dict[str, Issue] = {}
@@ -226,21 +261,52 @@ class IssueKeeper:
         for key, issue in changed.items():
             self._gauges.show(issue)
             place = LEVEL_ISSUE + partition.to_bytes(2, "big") if LEVEL in issue.marks else b""
-            writes[place + key.encode()] = msgspec.json.encode(issue)
+            writes[place + key.encode()] = encode_stored(issue, VERSION)
         self._metrics.observations.inc()
         self._metrics.watermark.labels(str(partition)).set(watermark_ms / 1000)
-        writes[PROGRESS + str(partition).encode()] = msgspec.json.encode(progress)
+        writes[PROGRESS + str(partition).encode()] = encode_stored(progress, VERSION)
         facts: list[tuple[str, bytes, bytes | None]] = [
             (fact_name(fact), fact.record_key(), msgspec.json.encode(fact)) for fact in told.facts
         ]
         facts += [(fact_name(fact), fact.record_key(), None) for fact in told.retracted]
         return Step([self._finding(report) for report in reports], reports, facts, writes)
 
-    def skip(self, partition: int, offset: int) -> Progress:
-        """Pass over a record that is no observation; return the progress to store."""
+    def made_anew(self, partition: int, offset: int, at_ms: int) -> bool:
+        """Tell whether the log began again: what comes at an offset that was counted is later (the broker's time) than all that was counted.
+
+        Its observations would take the places of others in the table: persons lie under the offset that told of them.
+        """
         progress = self.progress[partition]
-        progress.last_offset = max(progress.last_offset, offset)
-        return progress
+        return offset <= progress.last_offset and 0 < progress.latest_ms < at_ms
+
+    def skip(self, partition: int, offset: int, at_ms: int) -> dict[bytes, bytes]:
+        """Pass over a record that is no observation; return the table writes."""
+        progress = self.progress[partition]
+        progress.count(offset, at_ms)
+        return {PROGRESS + str(partition).encode(): encode_stored(progress, VERSION)}
+
+    def lose(self, partition: int, found: int, records: int, at_ms: int) -> dict[bytes, bytes]:
+        """Go on at an offset although the log does not have what was to be counted before it; return the table writes.
+
+        What passes in the ledgers of the partition is undecided from now on: `LedgerKeeper.lack`, `ExportKeeper.lack`.
+
+        Args:
+            partition: partition of the observations topic.
+            found: the offset.
+            records: how many observations are missing.
+            at_ms: the broker's time of the record at the offset.
+        """
+        progress = self.progress[partition]
+        progress.last_offset = max(progress.last_offset, found - 1)
+        progress.lost += records
+        progress.lost_until_ms = max(progress.lost_until_ms, at_ms)
+        self._lack(partition, progress)
+        return {PROGRESS + str(partition).encode(): encode_stored(progress, VERSION)}
+
+    def _lack(self, partition: int, progress: Progress) -> None:
+        if progress.lost:
+            self.exports.lack(partition, progress.lost_until_ms)
+            self.ledgers.lack(partition, progress.lost_until_ms)
 
     def sent(self, reports: Iterable[Report]) -> None:
         """Count findings that the broker acknowledged."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -31,9 +31,10 @@ from hegui.rules.ledgers.sessions import SessionState
 from hegui.rules.ledgers.sources import SourceState
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
-from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.ledger_gauges import LedgerGauges
+from hegui.streams.state.observation_gaps import undecided
+from hegui.streams.stored import decode_stored, encode_stored
 
 log = structlog.get_logger()
 
@@ -57,18 +58,16 @@ AnyState = (
 MAX_DUE = 200
 """States that one observation looks at because time has passed; the next takes the rest. Their writes must fit Faust's buffer."""
 
+PORTION = 50
+"""States whose standing facts are told again with one observation."""
+
+LOST_SHOWN_MS = 190 * 86_400_000
+"""How long what passes is undecided after observations were lost: as long as results are kept."""
+
 IssueOf = tuple[str, str, str]
 """Tenant, rule and subject of an issue."""
 
-_decode = msgspec.json.Decoder(AnyState).decode
-_encode = msgspec.json.Encoder().encode
-
-
-class _Head(msgspec.Struct):
-    version: int = 1
-
-
-_decode_head = msgspec.json.Decoder(_Head).decode
+_state: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AnyState)
 
 
 class Verdict(NamedTuple):
@@ -115,6 +114,10 @@ class _Partition:
         self.shown = True
         """Whether the states are in the gauges."""
         self.judge_all = True
+        self.lost_ms: int | None = None
+        """Up to when observations were lost before they were counted, by event time."""
+        self.untold: deque[bytes] = deque()
+        """States whose standing facts this process has not told yet."""
         self._next: dict[bytes, int] = {}
 
     def wake(self, key: bytes, moments: list[int]) -> None:
@@ -182,6 +185,16 @@ class LedgerKeeper:
             if key.startswith(LEDGER) and (held := self._partitions.get(int.from_bytes(key[2:4], "big"))) is not None:
                 held.states[key] = state = read_state(value)
                 self._gauges.replace(key, None, state)
+                if state.standing():
+                    held.untold.append(key)
+
+    def lack(self, partition: int, lost_ms: int) -> None:
+        """Note that observations of events up to a time were lost; states that may lack some of them are judged again.
+
+        What passes is undecided, until results of that time are kept no longer (`LOST_SHOWN_MS`).
+        """
+        held = self._partitions[partition]
+        held.lost_ms, held.judge_all = lost_ms, True
 
     def release(self, partition: int) -> None:
         """Give up a partition: its part of the gauges vanishes, so that sums over processes never count twice."""
@@ -245,6 +258,9 @@ class LedgerKeeper:
                 outcome = Outcome.INCONCLUSIVE if held.holding.get(issue) else Outcome.PASS
             done.verdicts.append(Verdict(issue, outcome, event_ms))
         held.judge_all = False
+        for _ in range(min(PORTION, len(held.untold))):
+            if (standing := held.states.get(held.untold.popleft())) is not None:
+                done.facts.extend(standing.standing())
         return done
 
     def _look_at(
@@ -269,6 +285,9 @@ class LedgerKeeper:
         if over_ms is not None and over_ms <= watermark_ms:
             after = None
             outcomes = {}
+        if self._lacks(held, state, watermark_ms):
+            # Only what is said of it: a fact (a source is cleared) rests on what is known.
+            outcomes = undecided(outcomes)
         issues = {
             (state.tenant, rule, state.subject): outcome
             for rule, outcome in outcomes.items()
@@ -284,9 +303,13 @@ class LedgerKeeper:
         else:
             held.states[key] = after
             if after is not before:
-                done.writes[key] = _encode(after)
+                done.writes[key] = encode_stored(after, VERSION)
             held.wake(key, [ms for ms in (after.wake_ms(watermark_ms, self._policy), over_ms) if ms is not None])
         self._gauges.replace(key, before, after)
+
+    def _lacks(self, held: _Partition, state: State[Any], watermark_ms: int) -> bool:
+        lost_ms = held.lost_ms
+        return lost_ms is not None and watermark_ms <= lost_ms + LOST_SHOWN_MS and state.may_lack(lost_ms, self._policy)
 
     def _say(self, held: _Partition, key: bytes, now: dict[IssueOf, Outcome]) -> set[IssueOf]:
         """Note what the rules say of a state; return the issues that this concerns."""
@@ -332,11 +355,7 @@ def read_state(value: bytes) -> State[Any]:
     Raises:
         StateVersionError: it was written by a newer version.
     """
-    # The version first: what a newer one added may not even be readable.
-    version = _decode_head(value).version
-    if version > VERSION:
-        raise StateVersionError(f"the state of a ledger has version {version}; run a newer hegui")
-    state: State[Any] = _decode(value)
+    state: State[Any] = decode_stored(value, _state, VERSION, "the state of a ledger")
     return state
 
 

@@ -8,8 +8,8 @@ import msgspec
 from aiokafka import TopicPartition
 
 from hegui.streams.broker import reader, start_with_retry
-from hegui.streams.errors import StateVersionError
 from hegui.streams.settings import Settings
+from hegui.streams.stored import decode_stored, encode_stored
 
 VERSION = 1
 """Version of `SweepProgress` that this process writes; it reads older ones."""
@@ -35,11 +35,11 @@ class SweepProgress(msgspec.Struct, frozen=True, omit_defaults=True):
     """Partition of the opt-outs to the next offset for which no sweep has ended."""
     running: RunningSweep | None = None
     """The sweep that has not ended."""
-    version: int = VERSION
-    """Version of this struct."""
+    version: int = msgspec.field(default_factory=lambda: 1)
+    """Version of this struct, always written; 1 where an entry says none."""
 
 
-_decode = msgspec.json.Decoder(SweepProgress).decode
+_progress = msgspec.json.Decoder(SweepProgress)
 
 
 class ProgressStore:
@@ -67,11 +67,9 @@ class ProgressStore:
             while await consumer.position(source) < end:
                 for record in (await consumer.getmany(source, timeout_ms=1000)).get(source, ()):
                     if record.key == self._key and record.value is not None:
-                        found = _decode(record.value)
+                        found = decode_stored(record.value, _progress, VERSION, "the progress of sweeps")
         finally:
             await consumer.stop()
-        if found.version > VERSION:
-            raise StateVersionError(f"the progress of sweeps has version {found.version}; run a newer hegui")
         return found
 
     async def write(self, progress: SweepProgress) -> None:
@@ -80,7 +78,9 @@ class ProgressStore:
         Raises:
             KafkaError: the broker refused it.
         """
-        await self._producer.send_and_wait(self._settings.topics.sweeps, msgspec.json.encode(progress), key=self._key)
+        await self._producer.send_and_wait(
+            self._settings.topics.sweeps, encode_stored(progress, VERSION), key=self._key
+        )
 
 
 class MemoryStore:

@@ -48,6 +48,8 @@ class Daemon:
         self.role = role
         self.port = free_port()
         self.restarts = -1
+        self.program = ["-m", "hegui.streams"]
+        """What Python runs."""
         self._folder = folder
         self.name = f"{role}-{number}"
         self.config = folder / f"{self.name}.toml"
@@ -59,7 +61,7 @@ class Daemon:
     def launch(self) -> None:
         """Start the process; do not wait."""
         assert not self.running
-        command = [sys.executable, "-m", "hegui.streams", "run", "--role", self.role, "--config", str(self.config)]
+        command = [sys.executable, *self.program, "run", "--role", self.role, "--config", str(self.config)]
         self._process = spawn(command, log=self.log_path, folder=self._folder)
         self.restarts += 1
 

@@ -7,16 +7,19 @@ from itertools import islice
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from hegui.rules.case_events import ComplaintEvent
-from hegui.rules.events import SourceAssessment
+from hegui.rules.case_events import ComplaintEvent, IncidentEvent
+from hegui.rules.events import Envelope, SourceAssessment
 from hegui.streams.simulation import SOUND, envelope
 from hegui.streams.state.app import state_group
 from hegui.streams.topics import changelog_name
 from tests.broker.harness import Deployment, deployment
 from tests.broker.kills import share
+from tests.broker.ledger_conclusions import ledger_rules
 from tests.broker.ledger_states import events, index_labels, ledger_state_faults, stored
 from tests.broker.processes import dice, now_ms, until
+from tests.streams.state.ledger_events import KINDS
 
 pytestmark = pytest.mark.broker
 
@@ -59,6 +62,9 @@ async def test_every_ledger_is_exact_after_kill_9_in_the_middle_of_an_update(kaf
             for daemon in daemons:
                 await daemon.ready()
             assert await settled(made) == []
+        findings = [msgspec.json.decode(r.value) for r in await made.read(made.settings.topics.findings)]
+        assert {"TRN018", "TRN019", "LBL029", "LBL030"} <= {told["compliance"]["control"] for told in findings}
+        assert await made.read(made.settings.topics.suspensions)
         assert {state["ledger"] for state in (await stored(made)).values()} == {
             "source",
             "corpus",
@@ -69,6 +75,63 @@ async def test_every_ledger_is_exact_after_kill_9_in_the_middle_of_an_update(kaf
             "produce_id",
             "content_label",
         }
+
+
+def failing_everywhere(at_ms: int) -> list[Envelope]:
+    """What makes every rule of a ledger fail once everything is told, a session of more than two hours to now first."""
+    moments = [at_ms - minute * 60_000 for minute in range(125, -1, -1)]
+    use = [
+        (replace(SOUND["companion"](n, at), session_id="long", usage_reminder_shown=False), at)
+        for n, at in enumerate(moments)
+    ]
+    others = [KINDS["illegal"](n, at_ms) for n in range(10)]
+    others += [KINDS["number twice"](n, at_ms) for n in range(2)]
+    others += [KINDS["labelled"](0, at_ms), KINDS["spread"](0, at_ms), KINDS["release"](0, at_ms)]
+    others += [KINDS["abusive"](3 * n, at_ms) for n in range(3)]
+    others += [
+        ComplaintEvent(service="chat-assistant", received_at_ms=at_ms - 1000 * HOUR_MS),
+        IncidentEvent(service="image-studio", discovered_at_ms=at_ms - 1000 * HOUR_MS),
+    ]
+    told = [*use, *((data, at_ms) for data in others)]
+    return [envelope(data, n, at, "all") for n, (data, at) in enumerate(told)]
+
+
+async def test_every_rule_of_a_ledger_is_told_as_a_finding_and_not_again_after_a_crash(kafka):
+    async with deployment(kafka.bootstrap) as made:
+        index_labels(made)
+        await made.send(failing_everywhere(now_ms()))
+        for role in ("evaluator", "state"):
+            await made.daemon(role).start()
+
+        async def story() -> dict[str, list[tuple[str, str]]]:
+            """Rule to uids and activities of its findings, but for updates: they tell that it goes on failing."""
+            found: dict[str, list[tuple[str, str]]] = {}
+            for record in await made.read(made.settings.topics.findings):
+                told = msgspec.json.decode(record.value)
+                at = (told["finding_info"]["uid"], told["activity_name"])
+                if at[1] != "Update":
+                    found.setdefault(told["compliance"]["control"], []).append(at)
+            return {rule: sorted(set(at)) for rule, at in found.items() if rule in rules}
+
+        rules = ledger_rules(made.reference.engine)
+        assert await settled(made) == []
+        assert await made.dead_letters() == []
+        wanted = {"TRN018", "TRN019", "CMP002", "LBL029", "LBL030", "MOD009", "MOD010"}
+
+        async def told() -> bool:
+            return wanted <= (await story()).keys()
+
+        await until(told, "every rule told of")
+        before = await story()
+        assert before.keys() == wanted
+        assert {activity for at in before.values() for _, activity in at} == {"Create"}
+        assert len(await made.read(made.settings.topics.suspensions)) == 1
+        for daemon in made.daemons:
+            daemon.kill()
+            await daemon.start()
+        await made.send([envelope(KINDS["image"](0, now_ms()), 0, now_ms(), "after")])
+        assert await settled(made) == []
+        assert await story() == before
 
 
 async def test_ledgers_move_between_two_processes_and_show_once(kafka):
@@ -156,6 +219,16 @@ async def test_a_condemned_source_fails_in_the_evaluator_within_seconds(kafka):
 
         await until(refused, "a later record of the source fails")
         assert not {name for name in await failing() if name.startswith("before")}
+
+        # The topic of verdicts is lost, and the table says what stood on it.
+        told = [(r.key, r.value) for r in await made.read(made.settings.topics.sources)]
+        for daemon in made.daemons:
+            assert await daemon.stop() == 0
+        await made.recreate(made.settings.topics.sources)
+        for daemon in made.daemons:
+            await daemon.start()
+        await until(verdict, "the verdict on its topic again")
+        assert [(r.key, r.value) for r in await made.read(made.settings.topics.sources)] == told
 
 
 async def test_counts_of_another_deployment_on_the_same_topic_are_refused_and_told(kafka):

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.end_to_end.deployment import HEGUI, STOP_S
+from tests.end_to_end.log_trouble import trouble
 from tests.servers.ports import free_port
 
 pytestmark = [
@@ -45,6 +46,49 @@ def writes(request: pytest.FixtureRequest) -> list[bytes]:
         finally:
             process.kill()
     return made
+
+
+DEAD = "Marking the coordinator dead (node 1)for group {}."
+LATE = "Error sending HeartbeatRequest_v1 to node 1 [[Error 7] RequestTimedOutError] -- marking coordinator dead"
+EXPIRED = "Heartbeat session expired - marking coordinator dead"
+
+
+def logged(*events: str, level: str = "warning") -> str:
+    return "".join(json.dumps({"event": event, "level": level}) + "\n" for event in events)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "",
+        logged("state_recovered", level="info"),
+        logged("Group Coordinator Request failed: [Error 15] GroupCoordinatorNotAvailableError", level="error"),
+        logged(DEAD.format("hegui-state")),
+        logged(LATE, DEAD.format("hegui"), EXPIRED, DEAD.format("hegui-state")),
+    ],
+)
+def test_a_coordinator_whose_answer_came_late_once_is_no_trouble(log: str) -> None:
+    assert trouble(log) == []
+
+
+@pytest.mark.parametrize(
+    ("log", "lines"),
+    [
+        (logged("anything else"), 1),
+        (logged("rule_raised", level="error"), 1),
+        ("Traceback (most recent call last):\n", 1),
+        # The broker is missed again, or nobody says which group missed it.
+        (logged(DEAD.format("hegui"), DEAD.format("hegui")), 2),
+        (logged(LATE), 1),
+        (logged(LATE, EXPIRED, DEAD.format("hegui")), 2),
+        # What follows when the group has given the member up.
+        (logged(DEAD.format("hegui"), "Heartbeat failed: local member_id was not recognized;"), 1),
+        (logged("OffsetCommit failed for group hegui - RequestTimedOutError", level="error"), 1),
+        (logged(LATE.replace("RequestTimedOutError", "NodeNotReadyError"), DEAD.format("hegui")), 1),
+    ],
+)
+def test_real_trouble_is_told_from_it(log: str, lines: int) -> None:
+    assert len(trouble(log)) == lines
 
 
 def test_a_log_line_is_one_write(writes: list[bytes]) -> None:

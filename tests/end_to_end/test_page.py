@@ -26,6 +26,7 @@ from tests.end_to_end.acts import (
     about,
 )
 from tests.end_to_end.deployment import RECEIVERS, ROOT, RUNBOOK_BASE, STOP_S
+from tests.end_to_end.log_trouble import trouble
 from tests.end_to_end.topics import Read
 
 pytestmark = pytest.mark.end_to_end
@@ -294,9 +295,8 @@ def test_the_log_is_one_json_object_a_line(scene: Scene, curtain: Curtain) -> No
 
 
 def test_the_log_tells_of_no_trouble(scene: Scene, curtain: Curtain) -> None:
-    # aiokafka calls it an error when the first group of a new cluster waits for its coordinator.
-    lines = [line for line in scene.daemon.log().splitlines() if "GroupCoordinatorNotAvailableError" not in line]
-    assert [line for line in lines if re.search(r'Traceback|"level": ?"(warning|error|critical)"', line)] == []
+    assert (curtain.judged, curtain.behind) == (scene.traffic.events, {GENERATION: {}, INGEST: {}})
+    assert trouble(scene.daemon.log()) == []
 
 
 def test_nothing_written_names_a_person(scene: Scene, curtain: Curtain, relief: Relief) -> None:

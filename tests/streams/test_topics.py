@@ -55,6 +55,13 @@ def test_events_carry_the_brokers_own_time():
     assert topics(SETTINGS)[0].configuration["message.timestamp.type"] == "LogAppendTime"
 
 
+def test_observations_are_kept_longer_than_state_agents_may_stand_still():
+    (made,) = [topic for topic in topics(SETTINGS) if topic.name == SETTINGS.topics.observations]
+    assert made.configuration == {"cleanup.policy": "delete", "retention.ms": str(30 * 86_400_000)}
+    (longer,) = [t for t in topics(settings(TOPICS__OBSERVATIONS_DAYS="90")) if t.name == SETTINGS.topics.observations]
+    assert longer.configuration["retention.ms"] == str(90 * 86_400_000)
+
+
 async def test_missing_topics_are_made_and_existing_ones_left_alone():
     admin = FakeAdmin({"compliance.violations.v1": 9})
     created = await create_topics(admin, SETTINGS)

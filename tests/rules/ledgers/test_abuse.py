@@ -125,3 +125,15 @@ def test_no_more_inputs_are_kept_than_the_latest(given_: list[tuple[int, int]]) 
         assert len(state.inputs) <= MAX_INPUTS
         assert state.last_ms == DAY_START_MS + max(at for at, _ in given_)
         assert all(later - earlier > DAY_MS for earlier, later in pairwise(due))
+
+
+def test_the_latest_suspension_stands() -> None:
+    state = told(entry((1, 1), (2, 2)))
+    assert state.standing() == ()
+    again = 2 * DAY_MS
+    facts = []
+    for more in (entry((3, 3)), entry((again, 10), (again + 1, 11), (again + 2, 12))):
+        conclusion = state.step(At(), more).conclude({}, 0, POLICY)
+        state, facts = conclusion.state, [*facts, *conclusion.facts]
+    assert len(facts) == 2
+    assert state.standing() == (facts[-1],)

@@ -55,3 +55,8 @@ def test_a_merged_sum_holds_both() -> None:
     merged = part(records=1, human=1).merged(part(released_at_ms=NOW_MS, records=2))
     assert merged.counts == {"records": 3, "human": 1}
     assert merged.released_at_ms == NOW_MS
+
+
+def test_a_version_may_lack_what_was_lost() -> None:
+    assert told(part(records=10)).may_lack(NOW_MS, POLICY)
+    assert told(part(records=10)).standing() == ()

@@ -105,6 +105,10 @@ def test_a_service_that_publishes_no_limit_leaves_its_complaints_undecided() -> 
     assert state.wake_ms(OPENED_MS, policy) is None
 
 
+def test_a_word_that_was_lost_leaves_no_case_undecided() -> None:
+    assert not told(case()).may_lack(OPENED_MS, POLICY)
+
+
 def test_a_case_before_its_time_is_judged_as_of_its_beginning() -> None:
     judgement = told(case()).judgement(0, POLICY)
     assert judgement is not None

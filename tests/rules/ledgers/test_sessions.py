@@ -129,3 +129,10 @@ def test_joined_stretches_are_in_order_apart_and_cover_what_they_were_made_of(gi
     assert all(later[0] - earlier[1] > PAUSE_MS for earlier, later in pairwise(made))
     assert all(any(first <= begun and ended <= last for first, last in made) for begun, ended in stretches)
     assert joined(made, PAUSE_MS) == made
+
+
+def test_a_session_may_lack_what_was_lost_unless_it_began_a_pause_later() -> None:
+    state = told(use(0, 5))
+    pause = POLICY.session_pause_minutes
+    assert state.may_lack(at(-pause), POLICY)
+    assert not state.may_lack(at(-pause) - 1, POLICY)

@@ -100,6 +100,8 @@ def test_the_verdict_is_a_fact_from_the_moment_of_the_record_that_broke_the_limi
     assert (fact.source, fact.condemned_at_ms, fact.cleared_at_ms, fact.episode) == (SOURCE, NOW_MS, None, 1)
     again = conclusion.state.conclude(outcomes(conclusion.state, NOW_MS), NOW_MS, POLICY)
     assert again.facts == () and again.state is conclusion.state
+    assert conclusion.state.standing() == (fact,)
+    assert told(seen(400, 20)).standing() == ()
 
 
 def test_records_taken_against_the_rule_do_not_dilute_the_source() -> None:

@@ -26,7 +26,7 @@ from hegui.streams.observations import partition_of
 from hegui.streams.state.app import Refused, read_observation
 from hegui.streams.state.contents import contents
 from hegui.streams.state.issues import IssueKeeper
-from hegui.streams.state.ledgers import LEDGER, ledger_place
+from hegui.streams.state.ledgers import LEDGER, PORTION, ledger_place
 from tests.streams import example
 from tests.streams.example import BOOK, POLICY, engine, envelope
 from tests.streams.state.ledger_events import KINDS, comparable, folded
@@ -443,8 +443,48 @@ def test_a_restart_brings_everything_back_and_tells_nothing_again():
     after = Ledgers(before.table)
     assert after.open() == before.open()
     assert after.tick(NOW_MS + TWO_HOURS_MS + 240_000) == []
-    assert after.facts == []
+    assert after.facts == before.facts, "what holds on is told again, as it was told"
+    after.tick(NOW_MS + TWO_HOURS_MS + 240_000)
+    assert after.facts == before.facts
     assert after.gauge("condemned_sources", tenant="default") == 1
+
+
+def abuse(*numbers, user=1, service="chat-assistant"):
+    inputs = tuple(AbusiveInput(NOW_MS + n, n, f"e{n}") for n in numbers)
+    return AbusiveInputs(tenant="default", service=service, user=f"k1:{user:064x}", inputs=inputs)
+
+
+def test_only_facts_that_hold_on_are_told_again():
+    before = Ledgers()
+    before.tell(source(400, 21), source(400, 20, name=reference("sound")), abuse(1, 2, 3), abuse(1, user=2))
+    before.tell(abuse(NOW_MS, NOW_MS + 1, NOW_MS + 2))
+    before.tell(source(assessed=400, assessed_illegal=0, assessed_at_ms=NOW_MS + 1))
+    condemned, first, second, cleared = before.facts
+    assert (condemned.cleared_at_ms, cleared.cleared_at_ms, second.from_ms > first.to_ms) == (None, NOW_MS + 1, True)
+    after = Ledgers(before.table)
+    after.tick()
+    assert after.facts == [second]
+
+
+def test_a_process_that_takes_over_many_verdicts_tells_them_in_portions():
+    before = Ledgers()
+    before.tell(*(abuse(1, 2, 3, user=n) for n in range(2 * PORTION + 1)))
+    after = Ledgers(before.table)
+    told = []
+    for _ in range(4):
+        after.tick()
+        told.append(len(after.facts))
+    assert told == [PORTION, 2 * PORTION, 2 * PORTION + 1, 2 * PORTION + 1]
+    assert {fact.user for fact in after.facts} == {fact.user for fact in before.facts}
+
+
+def test_a_verdict_that_is_forgotten_before_it_is_told_again_is_not_told():
+    before = Ledgers()
+    before.tell(*(abuse(1, 2, 3, user=n) for n in range(PORTION + 1)))
+    after = Ledgers(before.table)
+    after.tick(NOW_MS + 191 * 24 * HOUR_MS)
+    assert len(after.retracted) == PORTION + 1
+    assert after.facts == []
 
 
 def test_a_partition_that_moves_away_takes_its_gauges_with_it():
