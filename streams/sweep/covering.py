@@ -159,13 +159,15 @@ class Covering:
     def _add(self, found: list[Refusal], taken: Taken, statement: OptOut, as_of_ms: int) -> None:
         """Add a refusal, unless it is known, refused the record when it came, or had ended by then."""
         saying = saying_of(statement)
-        late = taken.at_ms > as_of_ms and self._said_no(taken, saying, taken.at_ms) is None
-        if late or self._said_no(taken, saying, taken.at_ms, taken.broker_ms, self._grace_ms) is not None:
+        if taken.at_ms > as_of_ms and self._said_no(taken, saying, taken.at_ms) is None:
+            return
+        known = self._said_no(taken, saying, taken.at_ms, taken.broker_ms)
+        if known is not None and self._said_no(taken, saying, taken.at_ms, taken.broker_ms, self._grace_ms) is not None:
             return
         first = self._first(taken, saying, statement, as_of_ms)
-        if taken.event.source_type == "user_input" and 0 <= taken.at_ms - first.observed_at_ms < self._grace_ms:
+        if known is not None and first.observed_at_ms <= taken.at_ms:
             # What was tolerated is no part of what the no itself asked for, which may have been dealt with.
-            first = msgspec.structs.replace(first, observed_at_ms=first.observed_at_ms + self._grace_ms)
+            first = msgspec.structs.replace(known, observed_at_ms=known.observed_at_ms + self._grace_ms)
         if all(first != one.first for one in found):
             found.append(Refusal(statement, first, as_of_ms))
 
