@@ -152,6 +152,40 @@ def test_of_older_words_those_of_a_new_refusals_site_count_and_nothing_of_a_newe
     assert hits(made, page(0, AT_MS - 1, "https://example.com/x/y", arrived_ms=LATE)) == []
 
 
+@pytest.mark.parametrize(
+    ("one", "subject"),
+    [
+        (SITE, "example.com/a"),
+        (SITE, "https://u:p@Example.COM.:443/a?b#c"),
+        (SITE, "www.example.com:8443/a"),
+        (SITE, "m.example.com"),
+        (replace(SITE, subject="127.0.0.1/"), "http://127.0.0.1/a"),
+        (replace(SITE, subject="localhost/"), "localhost/a"),
+        (replace(SITE, subject="bücher.example/"), "xn--bcher-kva.example/b"),
+        (replace(SITE, subject="xn--bcher-kva.example/b"), "Bücher.example/"),
+        (replace(SITE, source="list"), "HTTPS://example.com:443/x/../"),
+        (DENIED[0], " example.COM. "),
+        (DENIED[1], person(1)),
+        (replace(DENIED[0], scheme="content", subject="ab" * 32), "ab" * 32),
+        (replace(DENIED[0], scheme="work", subject="isbn:9787302511847"), "ISBN:978-7-302-51184-7"),
+        (replace(DENIED[0], scheme="holder", subject="some press"), " Some  PRESS"),
+        (replace(SITE, scheme="content", subject="ab" * 32), "ab" * 32),
+    ],
+)
+def test_what_was_said_before_of_the_same_is_known_however_it_is_written(one, subject) -> None:
+    made = batch(one)
+    made.take_other(b"old", msgspec.json.encode(replace(one, subject=subject, observed_at_ms=1)), 1, later=False)
+    assert len(made.table) == 2
+    for other in ({"category": "search"}, {"source": "other"}):
+        made.take_other(b"o", msgspec.json.encode(replace(one, subject=subject, **other)), 1, later=False)
+    for other in ("example.org/", "example.org", person(2), "cd" * 32, "isbn:9787040589306", "other"):
+        made.take_other(b"o", msgspec.json.encode(replace(one, subject=other)), 1, later=False)
+    for broken in (b"{", b"\xff", b'{"scheme": "domain"}', None):
+        made.take_other(b"old 2", broken, 1, later=False)
+        made.take_other(b"old", broken or b"{", 1, later=False)
+    assert len(made.table) == 2
+
+
 def test_a_no_that_was_removed_or_replaced_after_the_batch_is_none() -> None:
     made = batch(*DENIED)
     made.take_other(b"0", None, AT_MS, later=True)
