@@ -8,13 +8,13 @@ from hegui.rules.facts import Facts
 from hegui.rules.opt_out.refusals import registered_preference
 
 
-def refusal_of(event: IngestEvent, facts: Facts) -> OptOut | None:
-    """Return the statement for which OPT001 or OPT003 would fail the record as of the time of `facts`, without any grace; None: none.
+def refusal_of(event: IngestEvent, facts: Facts, *, grace_ms: int = 0) -> OptOut | None:
+    """Return the statement for which OPT001 or OPT003 would fail the record as of the time of `facts`; None: none.
 
-    Records of another kind of source, or of an unknown one, are covered by no statement, as in those rules.
+    A user's refusal younger than the grace time is tolerated, as by OPT001. Records of another kind of source, or of an unknown one, are covered by no statement, as in those rules.
     """
     if event.source_type == "user_input":
-        return None if event.user_key is None else facts.opted_out("user", event.user_key)
+        return None if event.user_key is None else facts.opted_out("user", event.user_key, grace_ms=grace_ms)
     if event.source_type not in {"crawl", "open"}:
         return None
     known, _ = registered_preference(event, facts)

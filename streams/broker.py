@@ -98,6 +98,10 @@ def group_consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
     )
 
 
+READER_METADATA_MS = 30_000
+"""How long a reader takes at most to learn of new partitions. Publishers may write there before it does."""
+
+
 def reader(kafka: KafkaSettings, *, committed: bool = False) -> AIOKafkaConsumer:
     """Return a consumer without a group, for reading topics whole.
 
@@ -111,6 +115,7 @@ def reader(kafka: KafkaSettings, *, committed: bool = False) -> AIOKafkaConsumer
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed" if committed else "read_uncommitted",
+        metadata_max_age_ms=READER_METADATA_MS,
     )
 
 

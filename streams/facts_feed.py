@@ -1,6 +1,7 @@
 """Fills the fact tables from compacted topics, and says how fresh they are.
 
-A table is `ready` once its reader has stood at the end of every partition; the daemon waits for that before it joins its group.
+A table is `ready` once its reader has stood at the end of every partition; the daemon waits for that before it joins its group. When a
+topic gets more partitions, it is not ready until these have been read too.
 Staleness is the time since the reader last stood at the end, not since the last change.
 """
 
@@ -102,6 +103,9 @@ class FactsFeed:
             if self._optouts is not None:
                 await self._optouts.begin(consumer, [p for p in partitions if self._fact_of[p.topic] == "optouts"])
             while True:
+                if added := self._added(consumer, partitions):
+                    await self._take_in(consumer, partitions, added)
+                    partitions += added
                 await self._read_once(consumer, partitions)
                 if self._optouts is not None:
                     await self._optouts.tend()
@@ -119,6 +123,33 @@ class FactsFeed:
             consumer._client.add_topic(topic)  # noqa: SLF001
             await asyncio.sleep(0.1)
         return set(found)
+
+    def _added(self, consumer: Any, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+        """Return the partitions that topics have beside those that are read: the client asks the broker for them now and then."""
+        return [
+            found
+            for topic in self._topics.values()
+            for p in sorted(consumer.partitions_for_topic(topic) or ())
+            if (found := TopicPartition(topic, p)) not in partitions
+        ]
+
+    async def _take_in(
+        self, consumer: Any, partitions: Sequence[TopicPartition], added: Sequence[TopicPartition]
+    ) -> None:
+        """Read more partitions, from their beginning; their facts are not ready until that is done."""
+        at = {p: await consumer.position(p) for p in partitions}
+        paused = consumer.paused()
+        halted = {p.topic for p in paused}
+        consumer.assign([*partitions, *added])
+        for partition, position in at.items():
+            consumer.seek(partition, position)
+        await consumer.seek_to_beginning(*added)
+        consumer.pause(*paused, *[p for p in added if p.topic in halted])
+        for fact in {self._fact_of[p.topic] for p in added}:
+            self.tables[fact].status = FactStatus.LOADING
+            log.info("facts_partitions_added", fact=fact)
+        if self._optouts is not None:
+            self._optouts.add([p for p in added if self._fact_of[p.topic] == "optouts"])
 
     async def _read_once(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         batch = await consumer.getmany(timeout_ms=500, max_records=2000)

@@ -1,7 +1,7 @@
 """Removals: the records that an opt-out covers which came after they were taken in. One case for each refusal and pipeline.
 
 A refusal is what a source says of a subject and a use since it first said no: said again, it is the same, and opens nothing that was
-dealt with. Taken back in between, it is another.
+dealt with. Taken back in between, or excepted, it is another for what was taken in meanwhile.
 
 The case is closed by an event `hegui.notice.v1` of the pipeline with the source `hegui/sweep`, the removal's id, a revision of
 at least 1 and `handled_at_ms`.
@@ -9,12 +9,9 @@ at least 1 and `handled_at_ms`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from hegui.rules.fact_tables import OptOut, normal_subject
 from hegui.rules.ledgers.deadlines import CaseUpdate
 from hegui.rules.ledgers.form import reference_of
-from hegui.rules.preferences import in_force
 
 REMOVAL_SOURCE = "hegui/sweep"
 """CloudEvents `source` of the event that closes a removal."""
@@ -23,23 +20,11 @@ REMOVAL_SOURCE = "hegui/sweep"
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
-def refused_by(statement: OptOut, records: Iterable[OptOut]) -> tuple[OptOut, ...]:
-    """Return the statements by which the source of one has refused without a break up to it, the first one first.
-
-    Args:
-        statement: refuses, and is in force.
-        records: all about its subject that hold at the time, oldest first, it among them.
-    """
-    said = [one for one in records if (one.source, one.category) == (statement.source, statement.category)]
-    ((_, since_ms),) = in_force(said)
-    return tuple([one for one in said if one.value == "deny" and one.observed_at_ms >= since_ms])
-
-
 def removal_id(first: OptOut) -> str:
     """Return 32 letters that stand for what a source says of a subject and a use from a moment on.
 
     Args:
-        first: the first statement of the refusal (`refused_by`).
+        first: the first statement of the refusal; its time is when that began to count without a break.
     """
     subject = normal_subject(first.scheme, first.subject)
     moment = str(first.observed_at_ms)
@@ -50,7 +35,7 @@ def removal(first: OptOut, tenant: str, service: str) -> CaseUpdate:
     """Return the open case of a refusal that covers records of a pipeline. The same one again changes nothing.
 
     Args:
-        first: the first statement of the refusal; the clock begins when it was observed.
+        first: the first statement of the refusal; the clock begins with its time.
         tenant: the tenant, as in the policy.
         service: the pipeline, as in the policy.
     """

@@ -92,6 +92,10 @@ class OptOutFeed:
         self._consumer, self._partitions = consumer, tuple(partitions)
         await self._start()
 
+    def add(self, partitions: Iterable[TopicPartition]) -> None:
+        """Follow partitions that the topic has got since then; they are assigned, and stand at their beginning."""
+        self._partitions += tuple(partitions)
+
     async def tend(self) -> None:
         """Do what is due. Called after every fetch."""
         try:

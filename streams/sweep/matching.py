@@ -23,7 +23,7 @@ from hegui.streams.observations import partition_of
 from hegui.streams.runs import RUN, Decoded, Record, decoded, times_of
 from hegui.streams.settings import Settings
 from hegui.streams.sweep.batch import Batch
-from hegui.streams.sweep.covering import Covering
+from hegui.streams.sweep.covering import Covering, Taken
 
 _encode = msgspec.json.Encoder().encode
 
@@ -56,7 +56,6 @@ class Matcher:
         self.hits_of: Counter[str] = Counter()
         """Service to hits."""
         self._shown: Counter[str] = Counter()
-        self._batch = batch
         self._engine = Engine(rules, Snapshot(policy, batch.table))
         self._covering = Covering(policy, batch)
         self._formats = {topic.name: topic.format for topic in settings.topics.inputs}
@@ -73,7 +72,7 @@ class Matcher:
         return new
 
     def hits(self, topic: str, partition: int, records: Sequence[Record]) -> list[Output]:
-        """Return a violation for each record that an opt-out covers which came later, and the cases they belong to.
+        """Return a violation for each record that an opt-out covers and did not keep out, and the cases they belong to.
 
         Records that cannot be decoded are passed over: the evaluators bury them.
         """
@@ -103,11 +102,8 @@ class Matcher:
         if not isinstance(event, IngestEvent):
             return
         group = engine.group(envelope.tenant, event.service)
-        found = [
-            one
-            for one in self._covering.refusals(event, group.tenant, group.service)
-            if self._batch.precedes(one.said, at_ms, record.timestamp)
-        ]
+        taken = Taken(event, at_ms, record.timestamp, group.tenant, group.service)
+        found = self._covering.refusals(taken)
         if not found:
             return
         refusal = found[0]

@@ -129,8 +129,16 @@ class OptOutsLog:
 
         10 us a record, and only where something is refused: a sweep takes 50 us for each record of the inputs.
         """
-        if not batch.refuses:
+        if not (batch.refuses or batch.removes):
             return True
+        while await self._add_others_once(batch, swept, upto, stop):
+            if not batch.reads_again():
+                return True
+        return False
+
+    async def _add_others_once(
+        self, batch: Batch, swept: dict[str, int], upto: dict[str, int], stop: asyncio.Event
+    ) -> bool:
         consumer = self._consumer
         first = await self._stand_at(swept)
         ends = await consumer.end_offsets(list(first))

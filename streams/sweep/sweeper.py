@@ -127,6 +127,8 @@ class Sweeper:
             progress = SweepProgress(begin)
             store = MemoryStore(progress)
             while (collected := await self._optouts.collect(progress.swept, never, ends)) is not None:
+                # What has ended since the last statement, such as a yes, is to be found: nothing says when, so this is when to look.
+                collected.batch.as_of_ms = max(collected.batch.as_of_ms, time.time_ns() // 1_000_000)
                 running = await self._planned(collected.upto, since_ms)
                 progress = msgspec.structs.replace(progress, running=running)
                 progress, swept = await self._sweep(store, progress, collected.batch, never)

@@ -1,11 +1,18 @@
 """Facts are there before the first event is judged, and changes work within seconds."""
 
+import asyncio
+import time
+
 import msgspec
 import pytest
+from aiokafka.admin import NewPartitions
+from aiokafka.errors import KafkaError
 
 from hegui.rules.core import Outcome
 from hegui.rules.events import Envelope
-from hegui.rules.facts import OptOut
+from hegui.rules.facts import FactStatus, OptOut
+from hegui.streams.broker import admin
+from hegui.streams.facts_feed import FactsFeed, declared_tables
 from hegui.streams.simulation import FAULTS, chat, envelope, person, user_input
 from tests.broker.harness import CLIENTS, Deployment, deployment
 from tests.broker.processes import now_ms, until
@@ -139,3 +146,47 @@ async def test_an_opt_out_is_not_retroactive(kafka, client):
         await until(fails_now, "the opt-out works", 5)
         earlier = msgspec.structs.replace(user_input(1), user_key=person(88))
         assert not await judged_as_failure(made, envelope(earlier, 1, refused_at - 60_000, "earlier"))
+
+
+async def test_partitions_that_are_added_to_a_topic_of_facts_are_read(kafka, monkeypatch):
+    monkeypatch.setattr("hegui.streams.broker.READER_METADATA_MS", 300)
+    async with deployment(kafka.bootstrap) as made:
+        topic = made.settings.topics.optouts
+        assert topic
+        tables = declared_tables(made.settings)
+        feed = FactsFeed(made.settings, tables, time.monotonic, lambda *_: None)
+        reading = asyncio.ensure_future(feed.run())
+        try:
+            await asyncio.wait_for(feed.loaded.wait(), 30)
+            before = len(tables["optouts"].positions)
+            client = admin(made.settings.kafka)
+            await client.start()
+            count = len((await client.describe_topics([topic]))[0]["partitions"])
+            await client.create_partitions({topic: NewPartitions(count + 1)})
+            await client.close()
+            refusal = OptOut("domain", "added.example", "deny", 1)
+            producer = await made.producer()
+
+            async def sent() -> bool:
+                try:
+                    await producer.send_and_wait(topic, msgspec.json.encode(refusal), key=b"added", partition=count)
+                except (AssertionError, KafkaError):  # this producer does not know the partition yet
+                    await producer.client.force_metadata_update()
+                    return False
+                return True
+
+            await until(sent, "sent to the partition that was added")
+
+            async def taken() -> bool:
+                return bool(tables["optouts"].at(("domain", "added.example"), 2))
+
+            await until(taken, "the partition is read")
+            assert len(tables["optouts"].positions) == before + 1
+
+            async def ready() -> bool:
+                return tables["optouts"].status is FactStatus.READY
+
+            await until(ready, "ready again")
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.broker
 RECORDS = 200_000
 OPTOUTS = 1_000
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 KEY = ("default", "OPT010", "crawler")
 
 
@@ -45,16 +46,32 @@ def statements(observed_ms: int) -> list[OptOut]:
     for n in range(OPTOUTS // 4):
         made += [
             OptOut("domain", f"refuses{n}.example", "deny", observed_ms, source="list"),
-            OptOut("url_prefix", f"host{n}.example/private", "deny", observed_ms, source="list"),
+            OptOut("url_prefix", f"host{n}.example/private", "deny", observed_ms, source="robots"),
             OptOut("work", f"doi:10.1000/{n}", "deny", observed_ms, source="list"),
             OptOut("user", person(n), "deny", observed_ms, source="app"),
         ]
     return made
 
 
+def older(observed_ms: int) -> list[OptOut]:
+    """What was said before: the domains allowed it for ten days, the prefixes had an exception."""
+    said_ms, made = observed_ms - 20 * DAY_MS, []
+    for n in range(OPTOUTS // 4):
+        domain, prefix = f"refuses{n}.example", f"host{n}.example/private"
+        allowed = (observed_ms - 15 * DAY_MS, observed_ms - 5 * DAY_MS)
+        made += [
+            OptOut("domain", domain, "deny", said_ms, source="list"),
+            OptOut("domain", domain, "allow", *allowed, source="list"),
+            OptOut("url_prefix", prefix, "deny", said_ms, source="robots"),
+            OptOut("url_prefix", f"{prefix}/open", "unknown", said_ms, source="robots"),
+        ]
+    return made
+
+
 def records(observed_ms: int) -> Iterator[Told]:
-    """Of every hundred records four are covered and older than the opt-out; four look like those and must not be found."""
+    """Of every hundred records seven are covered and were accepted; six look like those and must not be found."""
     before, after = ('"2026-02-01T00:00:00Z"', f'"{iso(observed_ms + 60_000)}"')
+    refused, allowed = f'"{iso(observed_ms - 17 * DAY_MS)}"', f'"{iso(observed_ms - 10 * DAY_MS)}"'
     users = [person(n) for n in range(OPTOUTS // 4)]
     for i in range(RECORDS):
         n, kind = i // 100 % (OPTOUTS // 4), i % 100
@@ -75,24 +92,34 @@ def records(observed_ms: int) -> Iterator[Told]:
             source, what = "licensed", f'"url":"https://refuses{n}.example/{i}"'
         elif kind == 7:
             what = f'"url":"https://refuses{n}.example.net/{i}"'
+        elif kind == 8:  # while the domain allowed it
+            time_, what = allowed, f'"url":"https://refuses{n}.example/{i}"'
+        elif kind == 9:  # before that
+            time_, what = refused, f'"url":"https://refuses{n}.example/{i}"'
+        elif kind == 10:  # while it was excepted
+            time_, what = allowed, f'"url":"https://host{n}.example/private/open/{i}"'
+        elif kind == 11:
+            time_, what = allowed, f'"url":"https://host{n}.example/private/{i}"'
+        elif kind == 12:  # within the grace time
+            time_, source, what = after, "user_input", f'"user_key":"{users[n]}"'
         value = (
             f'{{"specversion":"1.0","type":"hegui.ingest.v1","source":"sweep-test","id":"r{i}","time":{time_},'
             f'"data":{{"service":"crawler","source_type":"{source}",{what}}}}}'
         )
-        yield Told(value.encode(), f"r{i}", kind < 4)
+        yield Told(value.encode(), f"r{i}", kind in {0, 1, 2, 3, 8, 10, 12})
 
 
 def iso(at_ms: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_ms / 1000))
 
 
-async def send_optouts(made: Deployment, told: list[OptOut], broker_ms: int) -> None:
+async def send_optouts(made: Deployment, told: list[OptOut], broker_ms: int, keys: bytes = b"new %d") -> None:
     """Put statements on their topic as if they had come at a time."""
     producer = await made.producer()
     topic = made.settings.topics.optouts
     assert topic
     for waiting in [
-        await producer.send(topic, msgspec.json.encode(one), key=b"new %d" % n, timestamp_ms=broker_ms)
+        await producer.send(topic, msgspec.json.encode(one), key=keys % n, timestamp_ms=broker_ms)
         for n, one in enumerate(told)
     ]:
         await waiting
@@ -134,10 +161,14 @@ async def of_the_rule(made: Deployment) -> dict[str, list[Violation]]:
 async def test_the_sweep_finds_exactly_what_was_ingested_before_the_opt_outs_over_kill_9_in_the_middle(kafka):
     sweep = {"batch_seconds": 0.5, "records_per_second": 40_000}
     async with deployment(kafka.bootstrap, spare=3, sweep=sweep) as made:
+        policy = made.policy_path.read_text("utf-8")
+        assert "opt_out_grace_seconds: 0" in policy
+        made.policy_path.write_text(policy.replace("opt_out_grace_seconds: 0", "opt_out_grace_seconds: 86400"), "utf-8")
         observed_ms = now_ms() - HOUR_MS
         told = list(records(observed_ms))
         begun = time.monotonic()
         await asyncio.to_thread(send_records, made, told)
+        await send_optouts(made, older(observed_ms), observed_ms - 20 * DAY_MS, b"old %d")
         await send_optouts(made, statements(observed_ms), now_ms() - HOUR_MS // 2)
         sent = time.monotonic()
         sweeper = await made.daemon("sweeper").start()
@@ -157,7 +188,7 @@ async def test_the_sweep_finds_exactly_what_was_ingested_before_the_opt_outs_ove
         found = await of_the_rule(made)
         wanted = {result_uid("OPT010", "default", "sweep-test", one.id): one.id for one in told if one.hit}
         print(f"sent in {sent - begun:.1f} s, swept in {time.monotonic() - sent:.1f} s; {before} hits before the kill")
-        assert len(wanted) == RECORDS * 4 // 100
+        assert len(wanted) == RECORDS * 7 // 100
         assert found.keys() == wanted.keys()
         assert {uid: each[0].id for uid, each in found.items()} == wanted
         assert [uid for uid, each in found.items() if len(each) > 1] == []

@@ -12,7 +12,7 @@ from hegui.rules.events import NoticeEnvelope
 from hegui.rules.evidence import Code, safe
 from hegui.rules.facts import Facts, OptOut, Snapshot, loaded
 from hegui.rules.ledgers.recording import case_update
-from hegui.rules.ledgers.removals import REMOVAL_SOURCE, refused_by, removal, removal_id
+from hegui.rules.ledgers.removals import REMOVAL_SOURCE, removal, removal_id
 from hegui.rules.opt_out.opt001_user_opt_out_ignored import user_opt_out_ignored
 from hegui.rules.opt_out.opt003_registered_refusal_ingested import registered_refusal_ingested
 from hegui.rules.policy import Policy
@@ -55,13 +55,18 @@ def test_other_kinds_of_sources_are_covered_by_nothing(source_type) -> None:
 STATEMENT = OptOut("url_prefix", "Example.com/a", "deny", AT_MS, source="list")
 
 
-def test_a_refusal_is_what_a_source_has_said_without_a_break() -> None:
-    first, again = replace(STATEMENT, observed_at_ms=AT_MS - 9), replace(STATEMENT, observed_at_ms=AT_MS - 3)
-    others = [replace(first, source="other"), replace(first, category="mine")]
-    assert refused_by(STATEMENT, [first, *others, again, STATEMENT]) == (first, again, STATEMENT)
-    allowed = replace(STATEMENT, value="allow", observed_at_ms=AT_MS - 5)
-    assert refused_by(STATEMENT, [first, allowed, again, STATEMENT]) == (again, STATEMENT)
-    assert refused_by(again, [first, replace(again, value="unknown"), again]) == (again,)
+def test_a_young_refusal_of_a_user_is_tolerated_as_by_the_rule_and_one_of_a_holder_is_not() -> None:
+    person = replace(BASE_INGEST, source_type="user_input", user_key=PERSON)
+    page = replace(BASE_INGEST, source_type="crawl", url="https://example.com/")
+    optouts = loaded([OptOut("domain", "example.com", "deny", AT_MS), OptOut("user", PERSON, "deny", AT_MS)])
+
+    def refused(event, after_ms, grace_ms) -> bool:
+        facts = Facts(Snapshot(Policy(version="v"), optouts), AT_MS + after_ms, "default", None)
+        return refusal_of(event, facts, grace_ms=grace_ms) is not None
+
+    assert [refused(person, after, 10) for after in (0, 9, 10)] == [False, False, True]
+    assert refused(person, 0, 0)
+    assert refused(page, 0, 10)
 
 
 def test_a_removal_is_named_by_what_a_source_says_of_a_subject_from_when_on() -> None:

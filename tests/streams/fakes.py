@@ -69,7 +69,7 @@ class FakeConsumer:
         self.before_return: list[Callable[[], Any]] = []
         self.listener: Any = None
         self.topics: Sequence[str] = ()
-        self.paused: set[TopicPartition] = set()
+        self.halted: set[TopicPartition] = set()
         self.started = self.stopped = False
 
     def subscribe(self, topics: Sequence[str], listener: Any) -> None:
@@ -102,7 +102,7 @@ class FakeConsumer:
             raise self.errors.pop(0)
         found: dict[TopicPartition, list[FakeRecord]] = {}
         for partition, position in self.positions.items():
-            if partition in self.paused:
+            if partition in self.halted:
                 continue
             log = self.log[partition]
             batch = [r for r in log.records if r.offset >= position >= log.beginning][:max_records]
@@ -125,13 +125,17 @@ class FakeConsumer:
             self.positions[partition] = self.log[partition].beginning
 
     def pause(self, *partitions: TopicPartition) -> None:
-        self.paused |= set(partitions)
+        self.halted |= set(partitions)
 
     def resume(self, *partitions: TopicPartition) -> None:
-        self.paused -= set(partitions)
+        self.halted -= set(partitions)
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self.halted)
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
-        self.positions = dict.fromkeys(partitions, 0)
+        self.positions = dict.fromkeys(partitions, -1)
+        self.halted = set()
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.positions)

@@ -195,6 +195,53 @@ async def test_the_feed_reads_every_partition_to_its_end_before_it_is_ready(monk
     assert reading.consumer.stopped
 
 
+async def test_partitions_that_are_added_are_read_and_their_facts_are_not_ready_before(monkeypatch):
+    log = {
+        OPTOUTS: FakePartition([FakeRecord(n, 0, VALUE, key=b"%d" % n) for n in range(3)]),
+        FILINGS: FakePartition(),
+    }
+    reading = Reading(monkeypatch, log)
+    run = asyncio.ensure_future(reading.world.feed.run())
+    await turns(reading.world.feed.loaded.is_set)
+    read = [FakeRecord(n, 0, VALUE, key=b"more %d" % n) for n in range(2)]
+    log[MORE_OPTOUTS] = FakePartition(read, next_offset=4)
+    optouts, filings = (reading.world.tables[name] for name in ("optouts", "filings"))
+    await turns(lambda: optouts.positions.get(1) == 2)
+    await turns(lambda: optouts.status is FactStatus.LOADING)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (optouts.status, filings.status) == (FactStatus.LOADING, FactStatus.READY)
+    assert [len(optouts), len(reading.world.buried)] == [5, 0]
+    taken = optouts.changes
+    log[MORE_OPTOUTS].records += [FakeRecord(n, 0, VALUE, key=b"more %d" % n) for n in range(2, 4)]
+    await turns(lambda: optouts.status is FactStatus.READY)
+    assert optouts.positions == {0: 3, 1: 4}
+    assert optouts.changes == taken + 2  # nothing was read twice
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+
+
+async def test_partitions_that_are_added_to_a_topic_that_is_paused_wait_with_it(monkeypatch):
+    log = {OPTOUTS: FakePartition(), FILINGS: FakePartition()}
+    reading = Reading(monkeypatch, log)
+    run = asyncio.ensure_future(reading.world.feed.run())
+    await turns(reading.world.feed.loaded.is_set)
+    reading.consumer.pause(OPTOUTS)
+    more_filings = TopicPartition(FILINGS.topic, 1)
+    log[MORE_OPTOUTS], log[more_filings] = FakePartition([FakeRecord(0, 0, VALUE, key=b"k")]), FakePartition()
+    await turns(lambda: {MORE_OPTOUTS, more_filings} <= reading.consumer.assignment())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert reading.consumer.paused() == {OPTOUTS, MORE_OPTOUTS}
+    assert reading.world.tables["filings"].status is FactStatus.READY
+    assert reading.world.tables["optouts"].status is FactStatus.LOADING
+    reading.consumer.resume(OPTOUTS, MORE_OPTOUTS)
+    await turns(lambda: reading.world.tables["optouts"].status is FactStatus.READY)
+    assert reading.world.refused()
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+
+
 async def test_an_empty_topic_is_ready_at_once(monkeypatch):
     reading = Reading(monkeypatch, {OPTOUTS: FakePartition(), FILINGS: FakePartition()})
     run = asyncio.ensure_future(reading.world.feed.run())

@@ -42,6 +42,31 @@ async def test_a_large_topic_goes_through_the_spool_and_is_ready_when_all_of_it_
         assert (process.index.entries, process.index.recent_records) == (5099, 0)
 
 
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_partition_that_is_added_belongs_to_the_index_before_it_is_ready_again(
+    broker: Broker, tmp_path: Path, waits: bool
+):
+    added = broker.log.pop(TWO)
+    broker.refuse("a")
+    lock = Folder(tmp_path, TOPIC)
+    assert not waits or lock.lock()
+    async with running(tmp_path) as process:
+        if waits:  # for the first snapshot, which another process writes
+            await until(lambda: len(broker.readers) == 1 and process.state is State.WAITING)
+        else:
+            await until(lambda: process.index.entries == 1)
+        added.next_offset = 2
+        broker.log[TWO] = added
+        await until(lambda: TWO in broker.readers[0].assignment() and not process.ready)
+        assert (TWO in broker.readers[0].paused()) is waits
+        lock.close()
+        added.next_offset = None
+        broker.refuse("b", "c", partition=TWO)
+        await until(lambda: process.ready)
+        assert process.refused("a", "b", "c", "d") == ["a", "b", "c"]
+        assert process.index.positions == {0: 1, 1: 2}
+
+
 async def test_a_start_reads_only_what_came_after_the_snapshot(broker: Broker, tmp_path: Path):
     broker.refuse(*names(50))
     async with running(tmp_path) as process:

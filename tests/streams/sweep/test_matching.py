@@ -34,8 +34,8 @@ def batch(*statements: OptOut, known_ms: int = AT_MS) -> Batch:
     return made
 
 
-def matcher(made: Batch, rules=BOOK) -> Matcher:
-    return Matcher(settings(), POLICY, rules, made, {"0": made.records})
+def matcher(made: Batch, rules=BOOK, policy=POLICY) -> Matcher:
+    return Matcher(settings(), policy, rules, made, {"0": made.records})
 
 
 def page(number: int, at_ms: int, url: str = "https://www.example.com/a", arrived_ms: int | None = None, **more):
@@ -126,10 +126,12 @@ def test_another_word_takes_a_part_out_of_a_new_no_of_its_source_and_host(older,
     assert hits(made, *records) == ([1] if older == [OPEN] else [0, 1])
 
 
-def test_of_older_words_no_refusal_and_nothing_of_a_newer_key_counts() -> None:
+def test_of_older_words_those_of_a_new_refusals_site_count_and_nothing_of_a_newer_key() -> None:
     made = batch(SITE, DENIED[1])
     for key, value in (
         (b"old", msgspec.json.encode(replace(SITE, subject="example.com/x", observed_at_ms=1))),
+        (b"other", msgspec.json.encode(replace(SITE, subject="example.org/", observed_at_ms=1))),
+        (b"another", msgspec.json.encode(replace(SITE, source="tdmrep", observed_at_ms=1))),
         (b"0", msgspec.json.encode(replace(SITE, value="unknown", observed_at_ms=1))),
         (b"broken", b"{"),
         (None, b"{}"),
@@ -140,7 +142,48 @@ def test_of_older_words_no_refusal_and_nothing_of_a_newer_key_counts() -> None:
     ):
         made.take_other(key, value, AT_MS, later=False)
     assert hits(made, page(0, AT_MS - 1, "https://example.com/open/a")) == [0]
-    assert {one.subject for one in made.table} == {"example.com/", person(1)}
+    assert {(one.subject, one.source) for one in made.table} == {
+        ("example.com/", "robots"),
+        ("example.com/x", "robots"),
+        (person(1), "app"),
+    }
+    # That one kept out what came since then.
+    assert hits(made, page(0, AT_MS - 1, "https://example.com/x/y")) == [0]
+    assert hits(made, page(0, AT_MS - 1, "https://example.com/x/y", arrived_ms=LATE)) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "subject"),
+    [
+        (SITE, "example.com/a"),
+        (SITE, "https://u:p@Example.COM.:443/a?b#c"),
+        (SITE, "www.example.com:8443/a"),
+        (SITE, "m.example.com"),
+        (replace(SITE, subject="127.0.0.1/"), "http://127.0.0.1/a"),
+        (replace(SITE, subject="localhost/"), "localhost/a"),
+        (replace(SITE, subject="bücher.example/"), "xn--bcher-kva.example/b"),
+        (replace(SITE, subject="xn--bcher-kva.example/b"), "Bücher.example/"),
+        (replace(SITE, source="list"), "HTTPS://example.com:443/x/../"),
+        (DENIED[0], " example.COM. "),
+        (DENIED[1], person(1)),
+        (replace(DENIED[0], scheme="content", subject="ab" * 32), "ab" * 32),
+        (replace(DENIED[0], scheme="work", subject="isbn:9787302511847"), "ISBN:978-7-302-51184-7"),
+        (replace(DENIED[0], scheme="holder", subject="some press"), " Some  PRESS"),
+        (replace(SITE, scheme="content", subject="ab" * 32), "ab" * 32),
+    ],
+)
+def test_what_was_said_before_of_the_same_is_known_however_it_is_written(one, subject) -> None:
+    made = batch(one)
+    made.take_other(b"old", msgspec.json.encode(replace(one, subject=subject, observed_at_ms=1)), 1, later=False)
+    assert len(made.table) == 2
+    for other in ({"category": "search"}, {"source": "other"}):
+        made.take_other(b"o", msgspec.json.encode(replace(one, subject=subject, **other)), 1, later=False)
+    for other in ("example.org/", "example.org", person(2), "cd" * 32, "isbn:9787040589306", "other"):
+        made.take_other(b"o", msgspec.json.encode(replace(one, subject=other)), 1, later=False)
+    for broken in (b"{", b"\xff", b'{"scheme": "domain"}', None):
+        made.take_other(b"old 2", broken, 1, later=False)
+        made.take_other(b"old", broken or b"{", 1, later=False)
+    assert len(made.table) == 2
 
 
 def test_a_no_that_was_removed_or_replaced_after_the_batch_is_none() -> None:
@@ -156,9 +199,9 @@ DAY_MS = 86_400_000
 JUNK = OptOut("domain", "other.example", "deny", AT_MS * 1000, source="microseconds")
 
 
-def told(made: Batch, record: FakeRecord) -> dict:
+def told(made: Batch, record: FakeRecord, policy=POLICY) -> dict:
     """The evidence of the one hit."""
-    outputs = matcher(made).hits(TOPIC, 0, [record])
+    outputs = matcher(made, policy=policy).hits(TOPIC, 0, [record])
     (found,) = [msgspec.json.decode(one.value, type=Violation) for one in outputs if one.destination == "violations"]
     return found.results[0].evidence
 
@@ -257,6 +300,152 @@ def test_a_no_that_comes_late_is_none_when_its_source_has_allowed_since() -> Non
         b"newer", msgspec.json.encode(replace(FIRST, value="allow", observed_at_ms=SAID_MS + 1)), SAID_MS, later=False
     )
     assert hits(made, page(0, SAID_MS - 1)) == []
+
+
+def known(*said: tuple[OptOut, int], new: int = 1) -> Batch:
+    """Statements with the times at which they came, the last of which are new."""
+    made = Batch()
+    older, newer = said[: len(said) - new], said[len(said) - new :]
+    for n, (statement, known_ms) in enumerate(newer):
+        made.take(b"new %d" % n, msgspec.json.encode(statement), known_ms)
+    for n, (statement, known_ms) in enumerate(older):
+        made.take_other(b"old %d" % n, msgspec.json.encode(statement), known_ms, later=False)
+    return made
+
+
+def day(number: int) -> int:
+    return SAID_MS + number * DAY_MS
+
+
+def came(on: int, url: str = "https://example.com/open/a", hours: float = 0) -> FakeRecord:
+    at_ms = day(on) + round(hours * 3_600_000)
+    return page(on, at_ms, url)
+
+
+def test_what_came_under_an_exception_that_has_gone_is_found_as_a_removal_of_its_own() -> None:
+    site, opened, again = (
+        replace(SITE, observed_at_ms=day(0)),
+        replace(OPEN, observed_at_ms=day(0)),
+        replace(SITE, observed_at_ms=day(30)),
+    )
+    made = known((site, day(0)), (opened, day(0)), (again, day(30)))
+    assert hits(made, came(-5), came(5), came(31), came(5, "https://example.com/b")) == [-5, 5]
+    for on in (-5, 5):
+        evidence = told(made, came(on))
+        assert (evidence["removal"], evidence["refused_at_ms"]) == (removal_id(again), day(30))
+    # What was always refused belongs to the removal of the first reading, which may have been dealt with.
+    assert told(made, came(-5, "https://example.com/b"))["removal"] == removal_id(site)
+
+
+def test_what_came_while_a_yes_with_an_end_held_is_found_as_a_removal_of_its_own() -> None:
+    no, again = replace(DENIED[0], observed_at_ms=day(0)), replace(DENIED[0], observed_at_ms=day(30))
+    yes = replace(no, value="allow", observed_at_ms=day(10), valid_to_ms=day(20))
+    made = known((no, day(0)), (yes, day(10)), (again, day(30)))
+    assert hits(made, came(-5), came(5), came(12), came(20), came(25)) == [-5, 12]
+    # The first no has counted again since the yes ended.
+    back = replace(no, observed_at_ms=day(20))
+    assert (told(made, came(12))["removal"], told(made, came(12))["refused_at_ms"]) == (removal_id(back), day(20))
+    assert told(made, came(-5))["removal"] == removal_id(back)
+
+
+def test_what_the_grace_time_tolerated_is_found_as_a_removal_of_its_own() -> None:
+    policy = replace(POLICY, opt_out_grace_seconds=7 * 86_400)
+    no = replace(DENIED[1], observed_at_ms=day(0))
+
+    def given_away(hours: int) -> FakeRecord:
+        at_ms = day(0) + hours * 3_600_000
+        data = replace(user_input(hours), user_key=person(1))
+        return FakeRecord(hours, at_ms, encode(envelope(data, hours, at_ms, "taken")))
+
+    made = known((no, day(0)))
+    records = [given_away(hours) for hours in (-1, 1, 7 * 24 - 1, 7 * 24)]
+    outputs = matcher(made, policy=policy).hits(TOPIC, 0, records)
+    found = [msgspec.json.decode(one.value, type=Violation) for one in outputs if one.destination == "violations"]
+    tolerated = removal_id(replace(no, observed_at_ms=day(7)))
+    assert [(one.offset, one.results[0].evidence["removal"]) for one in found] == [
+        (-1, removal_id(no)),
+        (1, tolerated),
+        (7 * 24 - 1, tolerated),
+    ]
+    evidence = found[1].results[0].evidence
+    assert evidence["due_at_ms"] == day(7) + POLICY.notice_grace_hours * 3_600_000
+    # Without a grace time the evaluators refused it.
+    assert hits(made, *records) == [-1]
+    # No grace is given to anybody but users.
+    site = known((replace(DENIED[0], observed_at_ms=day(0)), day(0)))
+    outputs = matcher(site, policy=policy).hits(TOPIC, 0, [came(0, hours=1)])
+    assert outputs == []
+
+
+def removed(exception: OptOut, no: OptOut, *, compacted: bool = False) -> Batch:
+    """An exception or a yes that was removed on day 30."""
+    made = Batch()
+    made.take(b"part", None, day(30))
+    assert made.removes
+    while True:
+        made.take_other(b"no", msgspec.json.encode(no), day(0), later=False)
+        if not compacted:
+            made.take_other(b"part", msgspec.json.encode(exception), day(0), later=False)
+        made.take_other(b"else", msgspec.json.encode(OTHER), day(0), later=False)
+        if not made.reads_again():
+            return made
+
+
+@pytest.mark.parametrize(
+    ("exception", "no"),
+    [(OPEN, SITE), (replace(DENIED[0], value="allow"), DENIED[0]), (replace(OPEN, category="mine"), SITE)],
+)
+def test_what_came_under_an_exception_that_was_removed_is_found(exception, no) -> None:
+    no = replace(no, observed_at_ms=day(-1))
+    made = removed(replace(exception, observed_at_ms=day(0)), no)
+    if exception.category == "mine":  # stood against nothing
+        assert not made.refuses
+        return
+    assert made.refuses
+    assert hits(made, came(0), came(5), came(31)) == [0, 5]
+    evidence = told(made, came(5))
+    back = replace(no, observed_at_ms=day(30))
+    assert (evidence["removal"], evidence["refused_at_ms"]) == (removal_id(back), day(30))
+    assert not removed(exception, no, compacted=True).refuses
+
+
+def test_an_exception_that_came_and_went_within_one_batch_is_looked_for_too() -> None:
+    made = Batch()
+    made.take(b"part", msgspec.json.encode(replace(OPEN, observed_at_ms=day(0))), day(0))
+    made.take(b"part", None, day(30))
+    made.take_other(b"no", msgspec.json.encode(replace(SITE, observed_at_ms=day(0))), day(0), later=False)
+    assert not made.reads_again()
+    assert hits(made, came(5)) == [5]
+
+
+def test_the_same_exception_sent_again_starts_nothing() -> None:
+    made = Batch()
+    for at_ms in (day(1), day(2)):
+        made.take(b"part", msgspec.json.encode(OPEN), at_ms)
+    made.take_other(b"part", msgspec.json.encode(OPEN), day(0), later=False)
+    made.take_other(b"no", msgspec.json.encode(SITE), day(0), later=False)
+    assert not made.reads_again()
+    assert not (made.refuses or made.removes)
+
+
+def test_a_no_that_was_removed_for_a_while_kept_nothing_out_meanwhile() -> None:
+    made = Batch()
+    no = replace(DENIED[0], observed_at_ms=day(0))
+    made.take(b"no", msgspec.json.encode(no), day(20))
+    for value, on in ((msgspec.json.encode(no), 0), (msgspec.json.encode(no), 5), (None, 10)):
+        made.take_other(b"no", value, day(on), later=False)
+    assert hits(made, came(7), came(9), came(12), came(21)) == [12]
+
+
+def test_a_no_that_had_ended_when_a_record_came_does_not_cover_it() -> None:
+    made = known((replace(DENIED[0], observed_at_ms=day(0), valid_to_ms=day(2)), day(0)))
+    assert hits(made, came(-1), came(1), came(2)) == [-1]
+
+
+def test_ten_lists_that_had_refused_do_not_hide_an_eleventh() -> None:
+    old = [(replace(DENIED[0], source=f"list {n}", observed_at_ms=day(0)), day(0)) for n in range(10)]
+    made = known(*old, (replace(DENIED[0], observed_at_ms=day(30)), day(30)), new=11)
+    assert told(made, came(5)).keys() & {"removal", "removal_2"} == {"removal"}
 
 
 OTHER = OptOut("domain", "www.example.com", "deny", AT_MS - 1, source="other")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from hegui.rules.facts import OptOut
+from hegui.rules.ledgers.removals import removal_id
 from hegui.rules.violations import Violation, result_uid
 from hegui.streams.errors import SettingsError, StateVersionError
 from hegui.streams.metrics import SweeperMetrics
@@ -28,12 +29,14 @@ def refusal(number: int, **more) -> OptOut:
     return OptOut("domain", f"site{number}.example", "deny", SWEPT_MS, source="list", **more)
 
 
-def fill(world: World, records: int = 24, sites: int = 6, at_ms: int = SWEPT_MS) -> dict[int, str]:
+def fill(
+    world: World, records: int = 24, sites: int = 6, at_ms: int = SWEPT_MS, taken_ms: int = SWEPT_MS - HOUR_MS
+) -> dict[int, str]:
     """Records of some sites in turn, older than the opt-outs; return site to the uids of its hits, by number of the record."""
     uids = {}
     for n in range(records):
         data = msgspec.structs.replace(crawled(n, at_ms), url=f"https://site{n % sites}.example/{n}")
-        made = envelope(data, n, SWEPT_MS - HOUR_MS, "world")
+        made = envelope(data, n, taken_ms, "world")
         world.append(TOPIC, None, encode(made), partition=n % 2, at_ms=at_ms)
         uids[n] = result_uid("OPT010", made.tenant, made.source, made.id)
     return uids
@@ -352,3 +355,61 @@ async def test_a_stop_while_the_older_opt_outs_are_read_begins_no_sweep(monkeypa
     assert world.progress() == SweepProgress()
     await world.follow()
     assert world.violations().keys() == {uid for n, uid in uids.items() if n % 6 == 0}
+
+
+def removals(world: World) -> dict[int, set[str]]:
+    """Offset of the hits to the removals that were told of them."""
+    found: dict[int, set[str]] = {}
+    for many in world.violations().values():
+        for one in many:
+            told = msgspec.json.decode(one, type=Violation)
+            found.setdefault(told.partition + 2 * told.offset, set()).add(str(told.results[0].evidence["removal"]))
+    return found
+
+
+DAY_MS = 24 * HOUR_MS
+
+
+async def test_what_an_exception_let_in_is_found_when_it_is_gone_and_has_a_removal_of_its_own(monkeypatch):
+    world = World(monkeypatch)
+    no = OptOut("url_prefix", "site0.example/", "deny", SWEPT_MS - 30 * DAY_MS, source="robots")
+    part = OptOut("url_prefix", "site0.example/6", "unknown", SWEPT_MS - 30 * DAY_MS, source="robots")
+    fill(world, at_ms=SWEPT_MS - 20 * DAY_MS, taken_ms=SWEPT_MS - 20 * DAY_MS)
+    world.refuse(no, part, at_ms=SWEPT_MS - 30 * DAY_MS)
+    await world.follow()
+    assert removals(world) == {}  # what was not excepted, the evaluators refused
+    again = msgspec.structs.replace(no, observed_at_ms=SWEPT_MS)
+    world.refuse(again)
+    await world.follow()
+    assert removals(world) == {6: {removal_id(again)}}
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_an_exception_that_is_removed_starts_a_sweep_and_one_that_ends_is_found_by_hand(monkeypatch, by_hand):
+    world = World(monkeypatch)
+    ends_ms = SWEPT_MS if by_hand else None
+    no = OptOut("url_prefix", "site0.example/", "deny", SWEPT_MS - 30 * DAY_MS, source="robots")
+    part = OptOut("url_prefix", "site0.example/6", "unknown", SWEPT_MS - 30 * DAY_MS, ends_ms, source="robots")
+    fill(world, at_ms=SWEPT_MS - 20 * DAY_MS, taken_ms=SWEPT_MS - 20 * DAY_MS)
+    world.refuse(no, part, at_ms=SWEPT_MS - 30 * DAY_MS)
+    await world.follow()
+    assert removals(world) == {}
+    if by_hand:
+        monkeypatch.setattr("hegui.streams.sweep.sweeper.time.time_ns", lambda: (SWEPT_MS + 1) * 1_000_000)
+        assert [one.hits for one in await world.once()] == [1]
+    else:
+        world.append(world.optouts, b"1", None)
+        await world.follow()
+    assert removals(world) == {6: {removal_id(msgspec.structs.replace(no, observed_at_ms=SWEPT_MS))}}
+
+
+async def test_a_removal_of_what_stood_against_nothing_reads_no_inputs(monkeypatch):
+    world = World(monkeypatch)
+    fill(world)
+    world.refuse(OptOut("domain", "site0.example", "allow", 1), refusal(1, valid_to_ms=SWEPT_MS + 1))
+    await world.follow()
+    before = world.value("compliance_sweep_records_total", topic=TOPIC)
+    for key in (b"0", b"1", b"unknown"):
+        world.append(world.optouts, key, None)
+        await world.follow()
+    assert world.value("compliance_sweep_records_total", topic=TOPIC) == before
