@@ -306,6 +306,7 @@ CODE = "KACYPXW445FTYNJ3"
         ({"iscc": 7, "tdm-reservation": 1}, set(), {(1, "no_subject")}),
         ({"iscc": "not a code", "tdm-reservation": 1}, set(), {(1, "subject_invalid")}),
         ({"iscc": CODE, "tdm-reservation": 1, "timestamp": "2026-11-01T08:00:00"}, set(), {(1, "time_without_offset")}),
+        ({"iscc": CODE, "tdm-reservation": 0, "validUntil": None}, {("mine", "allow")}, set()),
     ],
 )  # fmt: skip
 def test_iscc_declarations(found, statements, remarks):
@@ -326,3 +327,29 @@ def test_a_credential_holds_up_to_its_end(end):
     assert record.interval() == (1_793_520_000_000, 1_793_606_400_000)
     del credential["validFrom"]  # it has ended when it is read
     assert told(read("json", json.dumps(credential))) == {(1, "never_valid")}
+
+
+@pytest.mark.parametrize("name", ["validUntil", "expirationDate", "validFrom", "issuanceDate", "issued", "timestamp"])
+@pytest.mark.parametrize(
+    "time", [1_700_000_000, ["2020-01-01T00:00:00Z"], {"@value": "2020-01-01T00:00:00Z"}, False, 0, ""]
+)
+@pytest.mark.parametrize("place", ["credential", "subject"])
+def test_a_yes_whose_time_is_of_another_type_is_not_taken_and_a_no_is(name, time, place):
+    subject = {"iscc": CODE, "content-usage": "train-ai=y, search=n", "tdm-reservation": 0}
+    credential = {
+        "validFrom": "2026-11-01T08:00:00Z",
+        "validUntil": "2030-11-01T08:00:00Z",
+        "credentialSubject": subject,
+    }
+    (credential if place == "credential" else subject)[name] = time
+    found = read("json", json.dumps(credential))
+    refused = time == ""  # a text that tells no time: the whole is refused, as in a list
+    assert said(found) == (set() if refused else {("work", "iscc:" + CODE, "search", "deny")})
+    assert told(found) == {(1, "time_invalid")}
+
+
+def test_of_two_ends_a_yes_holds_to_the_first_and_a_no_to_the_last():
+    subject = {"iscc": CODE, "content-usage": "train-ai=y, search=n", "validUntil": "2030-01-01T00:00:00Z"}
+    found = read("json", json.dumps({"expirationDate": "2028-01-01T00:00:00Z", "credentialSubject": subject}))
+    ends = {record.value: record.valid_to_ms for record in found}
+    assert ends == {"allow": 1_830_297_600_000, "deny": 1_893_456_000_000}
