@@ -281,6 +281,8 @@ def lookup(subject: str, config_file: Path | None, store_file: Path | None, at: 
     click.echo(f"training: {word}, as of {_iso(at_ms)}, by {store.name}")
     if not found.covering:
         click.echo("  nothing is said about it; what that means, opt_out_unknown of the policy says")
+    if found.of_domain:
+        click.echo("  the address cannot be read but for its host; the no to its domain counts whatever the rest is")
     for each in found.covering:
         click.echo(_line(each))
 

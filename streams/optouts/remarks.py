@@ -14,6 +14,7 @@ REASONS: dict[str, str] = {
     "no_header": "the first line does not name the columns scheme, subject and value",
     "no_response": "there is a request in it and no response, no line like HTTP/1.1 200 OK",
     "no_subject": "it has no subject",
+    "not_a_path": "it names a whole address where a path belongs; nothing was taken from the line",
     "not_utf8": "it is not UTF-8",
     "other_page": "its request is for another page than --url names",
     "other_site": "it speaks of another site than the one it was read from",

@@ -211,6 +211,15 @@ def test_lookup_as_json_holds_every_statement(hegui, taken):
     assert PERSON not in shown
 
 
+def test_lookup_tells_when_only_the_host_of_an_address_could_be_read(hegui, taken):
+    store = taken(CSV + "domain,example.com,deny,2026-11-01T00:00:00Z\n")
+    found = hegui("optouts", "lookup", "https://example.com:99999/", *store)
+    assert found.code == 0
+    assert found.out.startswith("training: no")
+    assert "the address cannot be read but for its host" in found.out
+    assert hegui("optouts", "lookup", "https://example.org:99999/", *store).code == 2
+
+
 def test_nothing_known_is_said_so(hegui, tmp_path):
     ran = hegui("optouts", "lookup", "example.com", "--store", tmp_path / "none")
     assert (ran.code, "nothing is said about it" in ran.out) == (0, True)

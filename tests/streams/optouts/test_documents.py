@@ -31,6 +31,7 @@ def mine(path: str, value: str, scheme: str = "url_prefix") -> tuple[str, ...]:
         ([{"location": "/a/", "tdm-reservation": 3}, {"location": "/", "tdm-reservation": 1}], {mine("/", "deny"), mine("/a/", "unknown")}, {(1, "value_unknown")}),
         ([{"location": "/a.pdf$", "tdm-reservation": 1}], {mine("/a.pdf", "deny", "url")}, set()),
         ([{"location": "*.pdf", "tdm-reservation": 1}], set(), {(1, "pattern")}),
+        ([{"location": "https://example.com/a/", "tdm-reservation": 1}, {"location": "/", "tdm-reservation": 0}], set(), {(1, "not_a_path")}),
         ([{"location": "*.pdf", "tdm-reservation": 1}, {"location": "/", "tdm-reservation": 0}], set(), {(1, "pattern")}),
         ([7, {"location": "/", "tdm-reservation": 0}], set(), {(1, "syntax")}),
         ([{"location": " ", "tdm-reservation": 1}], set(), {(1, "no_subject")}),
@@ -157,6 +158,14 @@ def test_a_licence_server_is_a_condition(license_):
 def test_where_an_rsl_licence_holds(url, found, remarks):
     read_ = read("rsl", rsl(content(PROHIBIT.format("all"), url)))
     assert ({subject for _, subject, *_ in said(read_)}, told(read_) - {(1, "narrowed")}) == (found, remarks)
+
+
+@pytest.mark.parametrize("url", ["images/", "www.example.com", "images/*.jpg", "localhost:80/a"])
+@pytest.mark.parametrize("license_", [PERMIT, PROHIBIT])
+def test_without_a_site_an_rsl_address_names_its_host_with_two_slashes(url, license_):
+    found = read("rsl", rsl(content(license_.format("all"), url)), Reading(AT_MS))
+    assert (said(found), told(found)) == (set(), {(1, "no_address")})
+    assert not said(read("rsl", rsl(content(license_.format("all"), "images/"))))
 
 
 def test_the_longest_path_of_an_rsl_document_counts():
