@@ -42,7 +42,7 @@ class _Message:
         self.body = b""
         self.before_body = 0
         self.broken: list[int] = []
-        """Lines that are no header."""
+        """Lines that are no header, or a second request."""
         self.answered = False
         interim = ended = False
         for number, start, line in _lines(content):
@@ -58,6 +58,8 @@ class _Message:
             elif not bare:
                 ended = self.answered or bool(self.responses)
             elif ended:
+                if _REQUEST.fullmatch(bare):  # one message to a file
+                    self.broken.append(number)
                 self.body, self.before_body = content[start:], number - 1
                 return
             elif not interim:

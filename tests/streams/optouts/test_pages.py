@@ -155,6 +155,7 @@ def of_pages(category: str, value: str, *pages: str) -> set[tuple[str, ...]]:
         (GET.strip() + f"\n{TAG}\n\n", set(), {(0, "no_response")}),
         (TWO.format(TAG).replace("\n", "\r"), NOAI, set()),
         ("\n\n" + TAG, NOAI, set()),
+        (GET + TWO.format(TAG) + GET.replace("/p", "/q") + TWO.format(TAG), NOAI, {(6, "syntax")}),
         (TWO.format("Content-Type: text/html") + "\n\n<meta name=robots content=noai>", NOAI, set()),
     ],
 )  # fmt: skip
