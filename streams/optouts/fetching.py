@@ -19,10 +19,10 @@ import aiohttp
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import html_metas, robots, rsl, tdmrep
-from hegui.streams.optouts.http_headers import for_each, is_html, of_page
+from hegui.streams.optouts.http_headers import Response, for_each, of_page
 from hegui.streams.optouts.normal_form import Reading, owner_of, resolved, web_address
 from hegui.streams.optouts.remarks import Remark
-from hegui.streams.optouts.web_client import Answer, FetchError, Response, WebClient
+from hegui.streams.optouts.web_client import Answer, FetchError, WebClient
 
 MAX_LICENSES = 10
 """RSL documents read for one site."""
@@ -47,7 +47,7 @@ class Link(NamedTuple):
     """A link to an RSL licence."""
 
     urls: tuple[str, ...]
-    """The addresses of what links to it, that from which it is resolved first."""
+    """The address of what links to it, and then those from which redirects led there."""
     reference: str
     """As written."""
 
@@ -86,8 +86,7 @@ class Fetcher:
         try:
             answer = await self._client.get(url, html_metas.MAX_BYTES)
         except FetchError as error:
-            found = _page(url, error.responses, b"", reading, only_no=True)
-            yield Fetched(f"page of {site}", list(found), str(error))
+            yield Fetched(f"page of {site}", _page(error.responses, b"", reading, only_no=True), str(error))
         else:
             last = answer.url
             sound = 200 <= answer.status < 300
@@ -95,8 +94,7 @@ class Fetcher:
             problem = "" if sound or answer.status in _NOT_THERE else f"status {answer.status}"
             if sound:
                 links += _linked(answer, url)
-            found = _page(url, answer.responses, body, reading, only_no=not sound)
-            yield Fetched(f"page of {site}", list(found), problem)
+            yield Fetched(f"page of {site}", _page(answer.responses, body, reading, only_no=not sound), problem)
         if web_address(last).site != site:
             async for fetched in self._of_site(last, reading, links):
                 yield fetched
@@ -151,17 +149,12 @@ def _read(what: str, site: str, answer: Answer | None, problem: str, read: Reade
     return Fetched(f"{what} of {site}", [] if answer is None else list(read(answer)), problem)
 
 
-def _page(
-    url: str, responses: Sequence[Response], body: bytes, reading: Reading, *, only_no: bool
-) -> Iterator[OptOut | Remark]:
-    """Yield what is said of a page, under the address that was asked for and those to which redirects led."""
-    urls = list(dict.fromkeys((url, *(each.url for each in responses))))
-    reading = _evident(reading, body)._replace(url=url)
-    return of_page([each.headers for each in responses], body, reading, urls, only_no=only_no)
+def _page(responses: Sequence[Response], body: bytes, reading: Reading, *, only_no: bool) -> list[OptOut | Remark]:
+    return list(of_page(responses, body, _evident(reading, body), only_no=only_no))
 
 
 def _license(answer: Answer, urls: Iterable[str], reading: Reading) -> Iterator[OptOut | Remark]:
-    """Yield what a licence says of the sites that link to it."""
+    """Yield what a licence says of the site that links to it, and what it refuses of one that led there."""
     return for_each(urls, lambda of_url: rsl.read(answer.body, of_url), _evident(reading, answer.body))
 
 
@@ -171,14 +164,15 @@ def _evident(reading: Reading, body: bytes) -> Reading:
 
 def _linked(answer: Answer, url: str) -> list[Link]:
     """Return the RSL licences that a page links to, in `Link` headers (RFC 8288) or in its HTML. `url` is the address that was asked for."""
+    last = answer.responses[-1]
     found = [
         part.partition("<")[2].partition(">")[0]
-        for _, name, value in answer.headers
+        for _, name, value in last.headers
         if name == "link"
         for part in value.split(",")
         if html_metas.RSL in part.lower() and "<" in part
     ]
-    if is_html(answer.headers):
+    if last.is_html():
         found += html_metas.license_urls(answer.body)
     return [Link((answer.url, url), each) for each in found if each]
 

@@ -1,12 +1,14 @@
 """Response headers of a page: AIPREF's `Content-Usage`, TDMRep, `X-Robots-Tag: noai, noimageai`. What they say holds for the page alone.
 
-A page that was reached by redirects has several addresses: what any of the responses says is said of each of them.
+A page that was reached by redirects has several addresses. What refuses on the way, or at the end, refuses for each of them; a yes is one for the
+address that states it, since a redirect may lead to another page, as one for logging in.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
@@ -27,88 +29,88 @@ Header = tuple[int, str, str]
 Found = Iterator[OptOut | Remark]
 
 
+class Response(NamedTuple):
+    """One response on the way to a page."""
+
+    url: str
+    """What was asked for."""
+    headers: Sequence[Header]
+
+    def is_html(self) -> bool:
+        """Tell whether it says that it is an HTML page."""
+        return any(name == "content-type" and "html" in value.lower() for _, name, value in self.headers)
+
+
 def of_page(
-    responses: Sequence[Sequence[Header]],
-    body: bytes,
-    reading: Reading,
-    urls: Sequence[str],
-    *,
-    first_line: int = 0,
-    only_no: bool = False,
+    responses: Sequence[Response], body: bytes, reading: Reading, *, first_line: int = 0, only_no: bool = False
 ) -> Found:
     """Yield the statements of a page: of its headers, and of its HTML.
 
     Args:
-        responses: the headers of each response on the way to it, its own last.
+        responses: each response on the way to it, its own last.
         body: what came with the last one.
-        reading: when and where it was read.
-        urls: its addresses, the one that was asked for and those of redirects.
+        reading: when they were read, and for which crawlers.
         first_line: the number of the line before the body, where it is part of a file.
         only_no: whether no yes is to be taken, as when part of it was not read.
     """
-    yield from statements(responses, reading, urls, only_no=only_no)
-    if body and responses and is_html(responses[-1]):
+    yield from statements(responses, reading, only_no=only_no)
+    if body and responses and responses[-1].is_html():
 
         def of_html(reading: Reading) -> Found:
             return html_metas.read(body, reading, first_line=first_line, only_no=only_no)
 
-        yield from for_each(urls, of_html, reading)
-
-
-def is_html(headers: Iterable[Header]) -> bool:
-    """Tell whether a response says that it is an HTML page."""
-    return any(name == "content-type" and "html" in value.lower() for _, name, value in headers)
+        yield from for_each([each.url for each in reversed(responses)], of_html, reading)
 
 
 def for_each(urls: Iterable[str], read: Callable[[Reading], Found], reading: Reading) -> Found:
-    """Yield what a text says of each of several addresses, and once what it says of all of them."""
-    told: dict[OptOut | Remark, None] = {}
-    for url in urls:
-        told |= dict.fromkeys(read(reading._replace(url=url)))
-    yield from told
+    """Yield what a text says of the first of several addresses, where it stands, and what it refuses of the others."""
+    told: set[OptOut | Remark] = set()
+    for number, url in enumerate(dict.fromkeys(urls)):
+        for each in read(reading._replace(url=url)):
+            if (number == 0 or (isinstance(each, OptOut) and each.value == "deny")) and each not in told:
+                told.add(each)
+                yield each
 
 
-def statements(
-    responses: Iterable[Iterable[Header]], reading: Reading, urls: Iterable[str], *, only_no: bool = False
-) -> Found:
-    """Yield the statements that the headers of one response or more make about their page: any no counts, a yes when none says otherwise.
+def statements(responses: Sequence[Response], reading: Reading, *, only_no: bool = False) -> Found:
+    """Yield the statements that the headers of the responses make about their page: any no counts, a yes when none says otherwise.
 
     Args:
-        responses: of each its headers.
-        reading: when and where they were read.
-        urls: the addresses of the page.
+        responses: each response on the way to it, its own last.
+        reading: when they were read, and for which crawlers.
         only_no: whether no yes is to be taken.
     """
     try:
-        reading.address()  # says whether there is one at all
-        subjects = list(dict.fromkeys(web_address(url).text() for url in urls))
+        subjects = {each.url: web_address(each.url).text() for each in responses}
     except OptOutError as error:
         yield Remark(0, error.reason)
         return
     said: dict[tuple[str, str], str] = {}
     lines: dict[tuple[str, str], int] = {}
+    stating: dict[tuple[str, str], set[str]] = {}
     broken = False
 
-    def say(source: str, category: str, value: str, line: int) -> None:
+    def say(source: str, category: str, value: str, line: int, url: str) -> None:
         key = (source, category)
         said[key] = agreed((value, said.get(key, value)))
         lines.setdefault(key, line)
+        stating.setdefault(key, set()).add(subjects[url])
 
-    for headers in responses:
+    for url, headers in responses:
         usage: list[tuple[int, str]] = []
         for line, name, value in headers:
             if name == "content-usage":
                 usage.append((line, value))
             elif name == "tdm-reservation":
                 for each in value.split(","):  # two lines that a proxy made one
-                    say("http-tdmrep", "mine", reservation(each), line)
+                    say("http-tdmrep", "mine", reservation(each), line, url)
             elif name == "x-robots-tag" and refuses_ai(value, reading.agents):
-                say("x-robots-tag", "train", "deny", line)
+                say("x-robots-tag", "train", "deny", line, url)
             elif name == "link" and html_metas.RSL in value.lower():
                 yield Remark(line, "license")
         try:
             for category, value in _usage(usage).items():
-                say("http-content-usage", category, value, usage[0][0])
+                say("http-content-usage", category, value, usage[0][0], url)
         except OptOutError as error:
             yield Remark(usage[0][0], error.reason)
             broken = True
@@ -120,7 +122,7 @@ def statements(
             yield Remark(line, "value_unknown")
             continue
         proof = evidence(reading, line)
-        for subject in subjects:
+        for subject in dict.fromkeys(subjects.values()) if value == "deny" else sorted(stating[key]):
             try:
                 yield statement("url", subject, value, reading.at_ms, source=source, category=category, evidence=proof)
             except OptOutError as error:

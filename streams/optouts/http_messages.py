@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts.http_headers import Header, of_page
+from hegui.streams.optouts.http_headers import Header, Response, of_page
 from hegui.streams.optouts.normal_form import Reading, owner_of, resolved, web_address
 from hegui.streams.optouts.remarks import Remark
 
@@ -109,8 +109,7 @@ class _Message:
 def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
     """Yield the statements of an HTTP message.
 
-    Of several responses, as of redirects that were followed within the site of one owner, every one speaks of the page, which then has
-    the addresses of the redirects too.
+    Of several responses, as of redirects that were followed within the site of one owner, every one speaks of the page; interim ones (1xx) do not.
     """
     cut = len(content) > MAX_BYTES
     if cut:
@@ -124,39 +123,32 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
         return
     if message.target is not None and not message.answered:
         yield Remark(0, "no_response")
-    reading = reading._replace(url=url)
-    urls, elsewhere = _addresses(message.responses, reading)
-    responses, body = message.responses, message.body
-    if elsewhere is not None:
-        yield Remark(responses[elsewhere].line, "other_site")
-        responses, body = responses[:elsewhere], b""
-    if sum(each.line > 0 for each in responses) > 1:
+    try:
+        owner = owner_of(reading._replace(url=url).address().host)
+    except OptOutError as error:
+        yield Remark(0, error.reason)
+        return
+    responses = list(_within(message.responses, str(url), owner))
+    left = len(responses) < len(message.responses)
+    if left:
+        yield Remark(message.responses[len(responses)].line, "other_site")
+    if sum(each.line > 0 for each in message.responses[: len(responses)]) > 1:
         yield Remark(0, "responses")
-    yield from of_page(
-        [each.headers for each in responses],
-        body,
-        reading,
-        urls,
-        first_line=message.before_body,
-        only_no=cut or elsewhere is not None,
-    )
+    body = b"" if left else message.body
+    yield from of_page(responses, body, reading, first_line=message.before_body, only_no=cut or left)
 
 
-def _addresses(responses: list[_Response], reading: Reading) -> tuple[list[str], int | None]:
-    """Return the addresses of a page by its redirects, and which response is of another owner's site; None: none is."""
-    if reading.url is None:
-        return [], None
-    urls = [reading.url]
-    for number, before in enumerate(responses[:-1], 1):
-        for location in [value for _, name, value in before.headers if name == "location"]:
-            try:
-                url = resolved(urls[-1], location)
-                if owner_of(web_address(url).host) != owner_of(reading.address().host):
-                    return urls, number
-            except OptOutError:
-                return urls, number
-            urls.append(url)
-    return urls, None
+def _within(responses: list[_Response], url: str, owner: str) -> Iterator[Response]:
+    """Yield the responses with their addresses, by the redirects between them, up to the first redirect to another owner's site."""
+    for _, headers in responses:
+        yield Response(url, headers)
+        try:
+            targets = [resolved(url, value) for _, name, value in headers if name == "location"]
+            if any(owner_of(web_address(target).host) != owner for target in targets):
+                return
+        except OptOutError:
+            return
+        url = targets[0] if targets else url
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -12,19 +12,11 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts.http_headers import Header
+from hegui.streams.optouts.http_headers import Header, Response
 from hegui.streams.optouts.normal_form import owner_of, resolved, web_address
 
 MAX_REDIRECTS = 5
 """RFC 9309 section 2.3.1.2."""
-
-
-class Response(NamedTuple):
-    """The headers of one response."""
-
-    url: str
-    """Of which address."""
-    headers: list[Header]
 
 
 class FetchError(Exception):
@@ -49,11 +41,6 @@ class Answer(NamedTuple):
     def url(self) -> str:
         """Where it came from, after redirects."""
         return self.responses[-1].url
-
-    @property
-    def headers(self) -> list[Header]:
-        """Its headers."""
-        return self.responses[-1].headers
 
 
 class WebClient:

@@ -305,6 +305,21 @@ async def test_what_a_page_says_is_said_of_each_address_that_led_to_it(server):
     assert not problems
 
 
+async def test_a_yes_is_one_for_the_address_that_states_it(server, other):
+    server.answers = {"/a": to(other.url("/log-in"))}
+    other.answers = {
+        "/log-in": text(
+            f'<meta name=tdm-reservation content=0><script type="application/rsl+xml">{LICENSE.replace("prohibits", "permits")}</script>',
+            "text/html", **{"Content-Usage": "train-ai=y"},
+        ),
+    }  # fmt: skip
+    found, *_ = await every(server.url("/a"))
+    assert {subject for _, subject, _, value in found if value == "allow"} == {
+        f"127.0.0.1:{other.port}/log-in",
+        f"127.0.0.1:{other.port}/l/",
+    }
+
+
 async def test_a_redirect_itself_may_refuse(server):
     server.answers = {"/a": to("/b", 301, **NOAI), "/b": text("hello", **{"Content-Usage": "train-ai=y"})}
     found, *_ = await every(server.url("/a"))
