@@ -33,6 +33,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 MAX_UNTIMED = 250_000
 """Statements without a time of their own that are held (1.2 kB each with what is known) until the store is read to tell which are news."""
 
+MAX_SITES = 100
+"""Sites that are read before what they said is written: the store is read once for all of them."""
+
 
 @click.group()
 def command() -> None:
@@ -208,15 +211,20 @@ def fetch(
     now_ms = _now_ms()
     store = _store(config_file, store_file)
     reading = Reading(now_ms, agents=_crawlers(agents, ai_agents))
-    fetched = fetch_all(pages, reading, seconds)
     report = Report(now_ms, _writer(refused))
-    found = [record for each in fetched for record in report.add(each.name, each.found)]
-    new = news(store, found)
-    written = store.write(new)
-    for each in fetched:
-        if each.problem:
-            click.echo(f"not read  {each.name}: {each.problem}", err=True)
-    _tell(report, store, Written(written.new, len(found) - written.new), failed=any(each.problem for each in fetched))
+    new = known = 0
+    failed = False
+    for first in range(0, len(pages), MAX_SITES):
+        fetched = fetch_all(pages[first : first + MAX_SITES], reading, seconds)
+        found = [record for each in fetched for record in report.add(each.name, each.found)]
+        written = store.write(news(store, found))
+        new += written.new
+        known += len(found) - written.new
+        for each in fetched:
+            if each.problem:
+                failed = True
+                click.echo(f"not read  {each.name}: {each.problem}", err=True)
+    _tell(report, store, Written(new, known), failed=failed)
 
 
 @command.command()
@@ -273,6 +281,8 @@ def lookup(subject: str, config_file: Path | None, store_file: Path | None, at: 
     click.echo(f"training: {word}, as of {_iso(at_ms)}, by {store.name}")
     if not found.covering:
         click.echo("  nothing is said about it; what that means, opt_out_unknown of the policy says")
+    if found.of_domain:
+        click.echo("  the address cannot be read but for its host; the no to its domain counts whatever the rest is")
     for each in found.covering:
         click.echo(_line(each))
 

@@ -17,6 +17,10 @@ LEAST_CHARACTERS = 100
 """Of a text, blanks and punctuation aside: shorter ones are alike by chance (13 characters make one feature)."""
 
 _SIDE = 32
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""What Pillow may open. Some of the others it gives to another program: EPS is run by Ghostscript."""
+_PROGRAMS = (b"%!PS", b"\xc5\xd0\xd3\xc6", b"%PDF")
+"""PostScript (EPS) and PDF begin so; their source may be text, whose code would say nothing of the page it draws."""
 
 
 class ContentCodeError(HeguiError):
@@ -40,6 +44,8 @@ def iscc_of(content: bytes) -> tuple[str, str]:
 
 
 def _text(content: bytes) -> str:
+    if content.startswith(_PROGRAMS):
+        raise ContentCodeError("PostScript and PDF are not read; make a picture or a text of it first")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -59,7 +65,7 @@ def _pixels(content: bytes) -> bytes | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(content))
+            picture = Image.open(io.BytesIO(content), formats=_FORMATS)
         with picture:
             grey = _cut(_on_white(ImageOps.exif_transpose(picture)))
             return grey.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC).tobytes()

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from hegui.rules.addresses import Address, prefixes_of
 from hegui.rules.fact_tables import OptOut
-from hegui.rules.hosts import domains_of
+from hegui.rules.hosts import domains_of, host_of
 from hegui.rules.preferences import NO_TO_TRAINING, Preference, combined, covering, in_force
 from hegui.rules.values import is_person_key
 from hegui.rules.works import WORK_SCHEMES, normal_holder, normal_sha256
+from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.normal_form import normal, web_address
 from hegui.streams.optouts.store import Store
 
@@ -29,6 +30,8 @@ class Explanation(NamedTuple):
 
     preference: Preference
     covering: list[Covering]
+    of_domain: bool = False
+    """Whether the address cannot be read but for its host, whose domain is refused: a no whatever the rest."""
 
 
 def keys_of(text: str) -> list[Key]:
@@ -53,8 +56,20 @@ def keys_of(text: str) -> list[Key]:
     return _keys_of_address(web_address(text))
 
 
+def _keys_of_host(text: str) -> list[Key]:
+    """Return the keys of the domains of an address that cannot be read as a whole, none when its host cannot either."""
+    try:
+        return _keys_of_domains(host_of(text))
+    except ValueError:
+        return []
+
+
+def _keys_of_domains(host: str) -> list[Key]:
+    return [("domain", domain) for domain in reversed(domains_of(host))]
+
+
 def _keys_of_address(address: Address) -> list[Key]:
-    keys: list[Key] = [("domain", domain) for domain in reversed(domains_of(address.host))]
+    keys = _keys_of_domains(address.host)
     keys += [("url_prefix", prefix) for prefix in dict.fromkeys(prefixes_of(address))]
     return [*keys, ("url", address.text())]
 
@@ -63,9 +78,15 @@ def explain(store: Store, text: str, at_ms: int) -> Explanation:
     """Explain what is known of the wish about training on something at a time, epoch milliseconds. Reads the whole store once.
 
     Raises:
-        OptOutError: the text names nothing that statements can be about.
+        OptOutError: the text names nothing that statements can be about, or is an address of which only the host can be read and is not refused.
     """
-    keys = keys_of(text)
+    unread: OptOutError | None = None
+    try:
+        keys = keys_of(text)
+    except OptOutError as error:
+        keys, unread = _keys_of_host(text), error
+        if not keys:
+            raise
     wanted = set(keys)
     found: dict[bytes, OptOut] = {}
 
@@ -75,7 +96,12 @@ def explain(store: Store, text: str, at_ms: int) -> Explanation:
             found[record_key] = record
 
     store.read(take)
-    return explained(keys, list(found.values()), at_ms)
+    explanation = explained(keys, list(found.values()), at_ms)
+    if unread is None:
+        return explanation
+    if explanation.preference.value != "deny":
+        raise unread
+    return explanation._replace(of_domain=True)
 
 
 def explained(keys: list[Key], records: list[OptOut], at_ms: int) -> Explanation:

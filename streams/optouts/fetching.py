@@ -1,53 +1,33 @@
 """Reads what a site says of training on it: robots.txt, tdmrep.json, RSL licences, the headers and metas of a page.
 
-Bounded in size and time, and the answers of strangers: no redirect leads to another owner's site or away from encryption, no body is
-decompressed, no more is read than a format allows.
+What is bounded, and how, stands in `web_client.py`: all of it are the answers of strangers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import aiohttp
 
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts import html_metas, http_headers, robots, rsl, tdmrep
-from hegui.streams.optouts.normal_form import Reading, owner_of, web_address
+from hegui.streams.optouts import html_metas, robots, rsl, tdmrep
+from hegui.streams.optouts.http_headers import Response, for_each, of_page
+from hegui.streams.optouts.normal_form import Reading, owner_of, resolved, web_address
 from hegui.streams.optouts.remarks import Remark
-
-MAX_REDIRECTS = 5
-"""RFC 9309 section 2.3.1.2."""
+from hegui.streams.optouts.web_client import Answer, FetchError, WebClient
 
 MAX_LICENSES = 10
 """RSL documents read for one site."""
 
-
-class FetchError(Exception):
-    """Something could not be read; the text says what, never more of an address than its site."""
-
-
-class Answer(NamedTuple):
-    """One answer of a server."""
-
-    status: int
-    headers: list[tuple[int, str, str]]
-    body: bytes
-    """As far as it was read: at most one byte more than the limit."""
-    url: str
-    """Where it came from, after redirects."""
-
-    def is_html(self) -> bool:
-        """Whether it says that it is an HTML page."""
-        return any(name == "content-type" and "html" in value.lower() for _, name, value in self.headers)
-
-
+_NOT_THERE = frozenset({404, 410})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -61,6 +41,15 @@ def page_url(text: str) -> str:
     url = text if _SCHEME.match(text) else "https://" + text.removeprefix("//")
     web_address(url)
     return url
+
+
+class Link(NamedTuple):
+    """A link to an RSL licence."""
+
+    urls: tuple[str, ...]
+    """The address of what links to it, and then those from which redirects led there."""
+    reference: str
+    """As written."""
 
 
 Reader = Callable[[Answer], Iterable[OptOut | Remark]]
@@ -79,91 +68,77 @@ class Fetched(NamedTuple):
 class Fetcher:
     """Reads sites, one after the other."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
-
-    async def get(self, url: str, limit: int) -> Answer:
-        """Return the answer for a URL, after redirects within the site of one owner.
-
-        Raises:
-            FetchError: no answer in time, or one that must not be followed or read.
-        """
-        owner = owner_of(web_address(url).host)
-        for _ in range(MAX_REDIRECTS + 1):
-            try:
-                async with self._session.get(url, allow_redirects=False) as response:
-                    if response.status in {301, 302, 303, 307, 308} and "Location" in response.headers:
-                        url = self._target(url, response.headers["Location"], owner)
-                        continue
-                    if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
-                        raise FetchError("the answer is compressed, though that was not asked for")
-                    body = await _bounded(response.content, limit)
-                    headers = [
-                        (number, name.decode("latin-1").lower(), value.decode("latin-1"))
-                        for number, (name, value) in enumerate(response.raw_headers, 1)
-                    ]
-                    return Answer(response.status, headers, body, url)
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-                raise FetchError(f"no answer ({type(error).__name__})") from None
-        raise FetchError(f"more than {MAX_REDIRECTS} redirects")
-
-    @staticmethod
-    def _target(url: str, location: str, owner: str) -> str:
-        target = urljoin(url, location)
-        try:
-            address = web_address(target)
-        except OptOutError:
-            raise FetchError("a redirect to something that is no web address") from None
-        before, after = urlsplit(url).scheme.lower(), urlsplit(target).scheme.lower()
-        if after != before and (before, after) != ("http", "https"):
-            raise FetchError(f"a redirect from {before} to {after}")
-        if owner_of(address.host) != owner:
-            raise FetchError("a redirect to another owner's site")
-        return target
+    def __init__(self, client: WebClient) -> None:
+        self._client = client
 
     async def site(self, url: str, reading: Reading) -> AsyncIterator[Fetched]:
-        """Yield what a site says, and the page at `url`.
+        """Yield what a site says, and the page at `url`. Where a redirect leads to another host of the same owner, that one is read too.
 
         Args:
             url: a page, with scheme.
             reading: when it is read, and for which crawlers.
         """
-        reading = reading._replace(url=url)
         site = web_address(url).site
-        root = urljoin(url, "/")
-        licenses: list[str] = []
+        links: list[Link] = []
+        async for fetched in self._of_site(url, reading, links):
+            yield fetched
+        last = url
+        try:
+            answer = await self._client.get(url, html_metas.MAX_BYTES)
+        except FetchError as error:
+            yield Fetched(f"page of {site}", _page(error.responses, b"", reading, only_no=True), str(error))
+        else:
+            last = answer.url
+            sound = 200 <= answer.status < 300
+            body = answer.body if sound else b""
+            problem = "" if sound or answer.status in _NOT_THERE else f"status {answer.status}"
+            if sound:
+                links += _linked(answer, url)
+            yield Fetched(f"page of {site}", _page(answer.responses, body, reading, only_no=not sound), problem)
+        if web_address(last).site != site:
+            async for fetched in self._of_site(last, reading, links):
+                yield fetched
+        async for fetched in self._licenses(site, links, reading):
+            yield fetched
+
+    async def _of_site(self, url: str, reading: Reading, links: list[Link]) -> AsyncIterator[Fetched]:
+        """Yield what robots.txt and tdmrep.json of a page's site say; the licences that they link to are added to `links`."""
+        site, root = web_address(url).site, urljoin(url, "/")
+        reading = reading._replace(url=url)
         answer, problem = await self._try(urljoin(root, "/robots.txt"), robots.MAX_BYTES)
         if answer is not None:
-            licenses += [urljoin(root, each) for each in robots.license_urls(answer.body)]
-        yield _read("robots.txt", site, answer, problem, lambda a: robots.read(a.body, _evident(reading, a)))
+            links += [Link((root,), each) for each in robots.license_urls(answer.body)]
+        yield _read("robots.txt", site, answer, problem, lambda a: robots.read(a.body, _evident(reading, a.body)))
         answer, problem = await self._try(urljoin(root, "/.well-known/tdmrep.json"), tdmrep.MAX_BYTES)
-        yield _read("tdmrep.json", site, answer, problem, lambda a: tdmrep.read(a.body, _evident(reading, a)))
-        answer, problem = await self._try(url, html_metas.MAX_BYTES)
-        if answer is not None:
-            licenses += _linked(answer)
-        yield _read("page", site, answer, problem, lambda a: _page(a, _evident(reading, a)))
-        targets = list(dict.fromkeys(licenses))
-        if len(targets) > MAX_LICENSES:
-            yield Fetched(f"licence of {site}", [], f"of {len(targets)} only the first {MAX_LICENSES} were read")
-        for target in targets[:MAX_LICENSES]:
+        yield _read("tdmrep.json", site, answer, problem, lambda a: tdmrep.read(a.body, _evident(reading, a.body)))
+
+    async def _licenses(self, site: str, links: Iterable[Link], reading: Reading) -> AsyncIterator[Fetched]:
+        name = f"licence of {site}"
+        targets: dict[str, dict[str, None]] = {}
+        for link in links:
             try:
-                same = owner_of(web_address(target).host) == owner_of(web_address(url).host)
-            except OptOutError:
-                same = False
-            if not same:
-                yield Fetched(f"licence of {site}", [Remark(0, "other_site")])
+                target = resolved(link.urls[0], link.reference)
+            except OptOutError as error:
+                yield Fetched(name, [Remark(0, error.reason)])
+                continue
+            targets.setdefault(target, {}).update(dict.fromkeys(link.urls))
+        if len(targets) > MAX_LICENSES:
+            yield Fetched(name, [], f"of {len(targets)} only the first {MAX_LICENSES} were read")
+        for target, urls in list(targets.items())[:MAX_LICENSES]:
+            if owner_of(web_address(target).host) != owner_of(web_address(next(iter(urls))).host):
+                yield Fetched(name, [Remark(0, "other_site")])
                 continue
             answer, problem = await self._try(target, rsl.MAX_BYTES)
             if answer is None and not problem:
                 problem = "it is not there, though the site links to it"
-            yield _read("licence", site, answer, problem, lambda a: rsl.read(a.body, _evident(reading, a)))
+            yield _read("licence", site, answer, problem, partial(_license, urls=urls, reading=reading))
 
     async def _try(self, url: str, limit: int) -> tuple[Answer | None, str]:
         try:
-            answer = await self.get(url, limit)
+            answer = await self._client.get(url, limit)
         except FetchError as error:
             return None, str(error)
-        if answer.status in {404, 410}:
+        if answer.status in _NOT_THERE:
             return None, ""
         if not 200 <= answer.status < 300:
             return None, f"status {answer.status}"
@@ -174,37 +149,32 @@ def _read(what: str, site: str, answer: Answer | None, problem: str, read: Reade
     return Fetched(f"{what} of {site}", [] if answer is None else list(read(answer)), problem)
 
 
-def _page(answer: Answer, reading: Reading) -> Iterable[OptOut | Remark]:
-    yield from http_headers.statements(answer.headers, reading)
-    if answer.is_html():
-        yield from html_metas.read(answer.body, reading)
+def _page(responses: Sequence[Response], body: bytes, reading: Reading, *, only_no: bool) -> list[OptOut | Remark]:
+    return list(of_page(responses, body, _evident(reading, body), only_no=only_no))
 
 
-def _evident(reading: Reading, answer: Answer) -> Reading:
-    return reading._replace(evidence="sha256:" + sha256(answer.body).hexdigest())
+def _license(answer: Answer, urls: Iterable[str], reading: Reading) -> Iterator[OptOut | Remark]:
+    """Yield what a licence says of the site that links to it, and what it refuses of one that led there."""
+    return for_each(urls, lambda of_url: rsl.read(answer.body, of_url), _evident(reading, answer.body))
 
 
-def _linked(answer: Answer) -> list[str]:
-    """Return the addresses of RSL licences that a page links to, in `Link` headers (RFC 8288) or in its HTML."""
+def _evident(reading: Reading, body: bytes) -> Reading:
+    return reading._replace(evidence="sha256:" + sha256(body).hexdigest())
+
+
+def _linked(answer: Answer, url: str) -> list[Link]:
+    """Return the RSL licences that a page links to, in `Link` headers (RFC 8288) or in its HTML. `url` is the address that was asked for."""
+    last = answer.responses[-1]
     found = [
         part.partition("<")[2].partition(">")[0]
-        for _, name, value in answer.headers
+        for _, name, value in last.headers
         if name == "link"
         for part in value.split(",")
         if html_metas.RSL in part.lower() and "<" in part
     ]
-    if answer.is_html():
+    if last.is_html():
         found += html_metas.license_urls(answer.body)
-    return [urljoin(answer.url, each) for each in found if each]
-
-
-async def _bounded(stream: aiohttp.StreamReader, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    left = limit + 1
-    while left > 0 and (chunk := await stream.read(left)):
-        chunks.append(chunk)
-        left -= len(chunk)
-    return b"".join(chunks)
+    return [Link((answer.url, url), each) for each in found if each]
 
 
 async def fetch(urls: Iterable[str], reading: Reading, timeout_seconds: float) -> AsyncIterator[Fetched]:
@@ -215,10 +185,13 @@ async def fetch(urls: Iterable[str], reading: Reading, timeout_seconds: float) -
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
-        fetcher = Fetcher(session)
+        fetcher = Fetcher(WebClient(session))
         for url in urls:
-            async for fetched in fetcher.site(url, reading):
-                yield fetched
+            try:
+                async for fetched in fetcher.site(url, reading):
+                    yield fetched
+            except Exception as error:  # noqa: BLE001 - whatever a stranger's answer breaks: what other sites said must not be lost
+                yield Fetched(f"all of {web_address(url).site}", [], f"it cannot be read ({type(error).__name__})")
 
 
 def fetch_all(urls: Iterable[str], reading: Reading, timeout_seconds: float) -> list[Fetched]:

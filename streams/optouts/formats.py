@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hegui.rules.fact_tables import OptOut
-from hegui.streams.optouts import csv_lists, html_metas, http_headers, json_lists, robots, rsl, tdmrep
+from hegui.streams.optouts import csv_lists, html_metas, http_messages, json_lists, robots, rsl, tdmrep
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.remarks import Remark
 
@@ -19,7 +19,7 @@ DOCUMENTS: dict[str, tuple[Callable[[bytes, Reading], Found], int]] = {
     "robots": (robots.read, robots.MAX_BYTES),
     "tdmrep": (tdmrep.read, tdmrep.MAX_BYTES),
     "rsl": (rsl.read, rsl.MAX_BYTES),
-    "http": (http_headers.read, http_headers.MAX_BYTES),
+    "http": (http_messages.read, http_messages.MAX_BYTES),
     "html": (html_metas.read, html_metas.MAX_BYTES),
     "json": (json_lists.read_document, json_lists.MAX_BYTES),
 }

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
-from html.parser import HTMLParser
-from typing import NamedTuple
 
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import rsl
+from hegui.streams.optouts.html_elements import Element, Unclosed, elements
 from hegui.streams.optouts.normal_form import Reading, statement
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
@@ -20,82 +19,12 @@ from hegui.streams.optouts.tdm_reservations import reservation
 MAX_BYTES = 1024 * 1024
 """What is read of a page; metas stand at its beginning."""
 
-MAX_ELEMENT = 4096
-"""Longest element that is read, characters."""
-
-_OPENING = re.compile(r"<(?:!--|(?:meta|link|script|style|template|textarea|title)(?=[\s/>]))", re.IGNORECASE)
 _NO_AI = frozenset({"noai", "noimageai"})
 _BETWEEN_WORDS = re.compile(r"[\s,;]+")
 
 
 RSL = "application/rsl+xml"
 """Type of a link to an RSL licence, and of a script that is one."""
-
-
-class Element(NamedTuple):
-    """An element that may mean something here."""
-
-    line: int
-    name: str
-    """In small letters."""
-    given: dict[str, str]
-    """Its attributes."""
-    inside: str = ""
-    """What stands inside a script."""
-
-
-class _Attributes(HTMLParser):
-    """Reads the attributes of one element, the first of two of a name; texts with their character references resolved."""
-
-    def __init__(self, element: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.given: dict[str, str] = {}
-        self.feed(element)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        """Take the attributes; called by the parser."""
-        self.given = {name: value or "" for name, value in reversed(attrs)}
-
-
-def elements(text: str) -> Iterator[Element]:
-    """Yield every meta and link, outside comments and scripts, and every script that is an RSL licence.
-
-    Looked for in one pass: `html.parser` alone needs quadratic time for a page of tags that never end (minutes for 1 MB).
-    """
-    at, counted, line = 0, 0, 1
-    while (found := _OPENING.search(text, at)) is not None:
-        at = found.end()
-        name = found[0][1:].lower()
-        if name == "!--":
-            at = text.find("-->", at - 2)  # `<!-->` is a whole comment
-            if at < 0:
-                return
-            continue
-        end = _end_of_tag(text, at)
-        closing = None
-        if name not in {"meta", "link"}:
-            closing = re.compile(f"</{name}", re.IGNORECASE).search(text, at)
-            if closing is None:
-                return
-            at = closing.end()
-            if name != "script" or not 0 <= end < closing.start() or RSL not in text[found.start() : end].lower():
-                continue
-        elif end < 0:
-            continue
-        else:
-            at = end + 1
-        line += text.count("\n", counted, found.start())
-        counted = found.start()
-        given = _Attributes(text[found.start() : end + 1]).given
-        yield Element(line, name, given, "" if closing is None else text[end + 1 : closing.start()])
-
-
-def _end_of_tag(text: str, at: int) -> int:
-    end = text.find(">", at, at + MAX_ELEMENT)
-    for _ in range(3):  # an attribute may hold the sign
-        if end >= 0 and text.count('"', at, end) % 2:
-            end = text.find(">", end + 1, at + MAX_ELEMENT)
-    return end
 
 
 def text_of(content: bytes) -> str:
@@ -109,15 +38,25 @@ def text_of(content: bytes) -> str:
 
 def license_urls(content: bytes) -> list[str]:
     """Return the addresses of RSL licences that a page links to, as written."""
-    return [each.given.get("href", "").strip() for each in elements(text_of(content)) if _is_license(each, "link")]
+    found = elements(text_of(content))
+    return [
+        each.given.get("href", "").strip() for each in found if isinstance(each, Element) and _is_license(each, "link")
+    ]
 
 
 def _is_license(element: Element, name: str) -> bool:
     return element.name == name and element.given.get("type", "").strip().lower() == RSL
 
 
-def read(content: bytes, reading: Reading, *, first_line: int = 0) -> Iterator[OptOut | Remark]:
-    """Yield the statements of a page. `first_line` is the number of the line before it, where it is part of a file."""
+def read(content: bytes, reading: Reading, *, first_line: int = 0, only_no: bool = False) -> Iterator[OptOut | Remark]:
+    """Yield the statements of a page.
+
+    Args:
+        content: the page.
+        reading: where and when it was read.
+        first_line: the number of the line before it, where it is part of a file.
+        only_no: whether no yes is to be taken, as when part of it was not read, which has been told.
+    """
     try:
         subject = reading.address().text()
     except OptOutError as error:
@@ -126,19 +65,24 @@ def read(content: bytes, reading: Reading, *, first_line: int = 0) -> Iterator[O
     cut = len(content) > MAX_BYTES
     if cut:
         yield Remark(first_line, "too_large")
+    unread = cut or only_no
+    licensed: list[OptOut | Remark] = []
     said: dict[tuple[str, str], str] = {}
     lines: dict[tuple[str, str], int] = {}
     for element in elements(text_of(content)):
-        line, tag, given, inside = element
+        line = first_line + element.line
+        if isinstance(element, Unclosed):
+            if not (cut or only_no):
+                yield Remark(line, "unclosed")
+            unread = True
+            break
         if _is_license(element, "link"):
-            yield Remark(first_line + line, "license")
+            yield Remark(line, "license")
         if _is_license(element, "script"):
-            for each in rsl.read(inside.encode("utf-8", "replace"), reading, first_line=first_line + line - 1):
-                if not (cut and isinstance(each, OptOut) and each.value != "deny"):
-                    yield each
-        if tag != "meta":
+            licensed += rsl.read(element.inside.encode("utf-8", "replace"), reading, first_line=line - 1)
+        if element.name != "meta":
             continue
-        name, words = given.get("name", "").strip().lower(), given.get("content", "")
+        name, words = element.given.get("name", "").strip().lower(), element.given.get("content", "")
         if name == "tdm-reservation":
             key, value = ("html-tdmrep", "mine"), reservation(words)
         elif (name == "robots" or name in reading.agents) and refuses(words):
@@ -146,10 +90,12 @@ def read(content: bytes, reading: Reading, *, first_line: int = 0) -> Iterator[O
         else:
             continue
         said[key] = agreed((value, said.get(key, value)))
-        lines.setdefault(key, first_line + line)
+        lines.setdefault(key, line)
+    # What was not read may have been a no.
+    yield from (each for each in licensed if not (unread and isinstance(each, OptOut) and each.value != "deny"))
     for (source, category), value in said.items():
         line = lines[source, category]
-        if value == "unknown" or (value == "allow" and cut):
+        if value == "unknown" or (value == "allow" and unread):
             yield Remark(line, "value_unknown")
             continue
         try:

@@ -1,30 +1,24 @@
 """Response headers of a page: AIPREF's `Content-Usage`, TDMRep, `X-Robots-Tag: noai, noimageai`. What they say holds for the page alone.
 
-A file of this format is an HTTP message: `GET https://example.org/page HTTP/1.1` (with or without headers), an empty line, then the response
-with its headers and, if there is one, its HTML. Without the first line the page is named by `--url`.
+A page that was reached by redirects has several addresses. What refuses on the way, or at the end, refuses for each of them; a yes is one for the
+address that states it, since a redirect may lead to another page, as one for logging in.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from urllib.parse import urljoin
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import html_metas
-from hegui.streams.optouts.normal_form import Reading, owner_of, statement, web_address
+from hegui.streams.optouts.normal_form import Reading, statement, web_address
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
-from hegui.streams.optouts.structured_fields import agreed, usage_preferences
+from hegui.streams.optouts.structured_fields import Preferences, agreed, usage_preferences
 from hegui.streams.optouts.tdm_reservations import reservation
 
-MAX_BYTES = 1024 * 1024
-"""Largest message."""
-
-_REQUEST = re.compile(rb"[A-Z]{3,10} (\S+) HTTP/[0-9.]+\s*")
-_STATUS = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})(?: .*)?")
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 _AGENT = re.compile(r"\s*([A-Za-z0-9_.*-]+)(?:/[^\s:,]*)?\s*:(.*)", re.DOTALL)
 _WITH_VALUE = re.compile(r"max-.*|unavailable[_-]after", re.IGNORECASE)
 
@@ -32,116 +26,112 @@ Header = tuple[int, str, str]
 """Line, name in small letters, value."""
 
 
-def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
-    """Yield the statements of an HTTP message.
+Found = Iterator[OptOut | Remark]
 
-    Of several responses, as of redirects that were followed within the site of one owner, every one speaks of the page; interim ones (1xx) do not.
+
+class Response(NamedTuple):
+    """One response on the way to a page."""
+
+    url: str
+    """What was asked for."""
+    headers: Sequence[Header]
+
+    def is_html(self) -> bool:
+        """Tell whether it says that it is an HTML page."""
+        return any(name == "content-type" and "html" in value.lower() for _, name, value in self.headers)
+
+
+def of_page(
+    responses: Sequence[Response], body: bytes, reading: Reading, *, first_line: int = 0, only_no: bool = False
+) -> Found:
+    """Yield the statements of a page: of its headers, and of its HTML.
+
+    Args:
+        responses: each response on the way to it, its own last.
+        body: what came with the last one.
+        reading: when they were read, and for which crawlers.
+        first_line: the number of the line before the body, where it is part of a file.
+        only_no: whether no yes is to be taken, as when part of it was not read.
     """
-    if len(content) > MAX_BYTES:
-        yield Remark(0, "too_large")
-        return
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    headers: list[Header] = []
-    last: list[Header] = []
-    responses = before_body = 0
-    in_request = in_response = interim = ended = False
-    body = b""
-    for number, start, line in _lines(content):
-        bare = line.strip()
-        if number == 1 and (request := _REQUEST.fullmatch(bare)):
-            in_request = True
-            if request[1].lower().startswith((b"http://", b"https://")):
-                reading = reading._replace(url=request[1].decode("utf-8", "replace"))
-        elif status := _STATUS.fullmatch(bare):
-            if any(name == "location" and _elsewhere(value, reading) for _, name, value in last):
-                yield Remark(number, "other_site")
-                return
-            in_request, in_response, interim, ended, last = False, True, status[1].startswith(b"1"), False, []
-            responses += not interim
-        elif in_request:
-            continue
-        elif not bare:
-            ended = in_response or bool(last)
-        elif ended:
-            body, before_body = content[start:], number - 1
-            break
-        else:
-            name, colon, value = line.partition(b":")
-            if not colon:
-                yield Remark(number, "syntax")
-            elif not interim:
-                last.append((number, name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()))
-                headers.append(last[-1])
-    if in_request:
-        yield Remark(0, "no_response")
-    if responses > 1:
-        yield Remark(0, "responses")
-    yield from statements(headers, reading)
-    if body and any(name == "content-type" and "html" in value.lower() for _, name, value in last):
-        yield from html_metas.read(body, reading, first_line=before_body)
+    yield from statements(responses, reading, only_no=only_no)
+    if body and responses and responses[-1].is_html():
+
+        def of_html(reading: Reading) -> Found:
+            return html_metas.read(body, reading, first_line=first_line, only_no=only_no)
+
+        yield from for_each([each.url for each in reversed(responses)], of_html, reading)
 
 
-def _lines(content: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield number, place and text of each line; lines end as they like."""
-    number, start = 1, 0
-    for end in _LINE_END.finditer(content):
-        yield number, start, content[start : end.start()]
-        number, start = number + 1, end.end()
-    if start < len(content):
-        yield number, start, content[start:]
+def for_each(urls: Iterable[str], read: Callable[[Reading], Found], reading: Reading) -> Found:
+    """Yield what a text says of the first of several addresses, where it stands, and what it refuses of the others."""
+    told: set[OptOut | Remark] = set()
+    for number, url in enumerate(dict.fromkeys(urls)):
+        for each in read(reading._replace(url=url)):
+            if (number == 0 or (isinstance(each, OptOut) and each.value == "deny")) and each not in told:
+                told.add(each)
+                yield each
 
 
-def _elsewhere(location: str, reading: Reading) -> bool:
+def statements(responses: Sequence[Response], reading: Reading, *, only_no: bool = False) -> Found:
+    """Yield the statements that the headers of the responses make about their page: any no counts, a yes when none says otherwise.
+
+    Args:
+        responses: each response on the way to it, its own last.
+        reading: when they were read, and for which crawlers.
+        only_no: whether no yes is to be taken.
+    """
     try:
-        here = reading.address()
-        return owner_of(web_address(urljoin(str(reading.url), location)).host) != owner_of(here.host)
-    except OptOutError:
-        return reading.url is not None
-
-
-def statements(headers: Iterable[Header], reading: Reading) -> Iterator[OptOut | Remark]:
-    """Yield the statements that response headers make about their page."""
-    try:
-        subject = reading.address().text()
+        subjects = {each.url: web_address(each.url).text() for each in responses}
     except OptOutError as error:
         yield Remark(0, error.reason)
         return
-    usage: list[tuple[int, str]] = []
     said: dict[tuple[str, str], str] = {}
     lines: dict[tuple[str, str], int] = {}
+    stating: dict[tuple[str, str], set[str]] = {}
+    broken = False
 
-    def say(source: str, category: str, value: str, line: int) -> None:
+    def say(source: str, category: str, value: str, line: int, url: str) -> None:
         key = (source, category)
         said[key] = agreed((value, said.get(key, value)))
         lines.setdefault(key, line)
+        stating.setdefault(key, set()).add(subjects[url])
 
-    for line, name, value in headers:
-        if name == "content-usage":
-            usage.append((line, value))
-        elif name == "tdm-reservation":
-            say("http-tdmrep", "mine", reservation(value), line)
-        elif name == "x-robots-tag" and refuses_ai(value, reading.agents):
-            say("x-robots-tag", "train", "deny", line)
-        elif name == "link" and "application/rsl+xml" in value.lower():
-            yield Remark(line, "license")
-    if usage:  # several lines are one field, RFC 9110 section 5.3
-        line = usage[0][0]
+    for url, headers in responses:
+        usage: list[tuple[int, str]] = []
+        for line, name, value in headers:
+            if name == "content-usage":
+                usage.append((line, value))
+            elif name == "tdm-reservation":
+                for each in value.split(","):  # two lines that a proxy made one
+                    say("http-tdmrep", "mine", reservation(each), line, url)
+            elif name == "x-robots-tag" and refuses_ai(value, reading.agents):
+                say("x-robots-tag", "train", "deny", line, url)
+            elif name == "link" and html_metas.RSL in value.lower():
+                yield Remark(line, "license")
         try:
-            for category, value in usage_preferences(", ".join(value for _, value in usage)).items():
-                say("http-content-usage", category, value, line)
+            for category, value in _usage(usage).items():
+                say("http-content-usage", category, value, usage[0][0], url)
         except OptOutError as error:
-            yield Remark(line, error.reason)
-    for (source, category), value in said.items():
-        line = lines[source, category]
-        if value == "unknown":
+            yield Remark(usage[0][0], error.reason)
+            broken = True
+    for key, value in said.items():
+        source, category = key
+        line = lines[key]
+        # A field that cannot be read may have been a no.
+        if value == "unknown" or (value == "allow" and (only_no or (broken and source == "http-content-usage"))):
             yield Remark(line, "value_unknown")
             continue
-        try:
-            yield statement(
-                "url", subject, value, reading.at_ms, source=source, category=category, evidence=evidence(reading, line)
-            )
-        except OptOutError as error:
-            yield Remark(line, error.reason)
+        proof = evidence(reading, line)
+        for subject in dict.fromkeys(subjects.values()) if value == "deny" else sorted(stating[key]):
+            try:
+                yield statement("url", subject, value, reading.at_ms, source=source, category=category, evidence=proof)
+            except OptOutError as error:
+                yield Remark(line, error.reason)
+
+
+def _usage(lines: Sequence[tuple[int, str]]) -> Preferences:
+    """Read the `Content-Usage` of one response: several lines are one field. RFC 9110 section 5.3."""
+    return usage_preferences(", ".join(value for _, value in lines)) if lines else {}
 
 
 def refuses_ai(value: str, agents: Iterable[str]) -> bool:

@@ -34,7 +34,8 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
     said = inner if isinstance(inner, dict) else found
     try:
         subject = _work(said.get("iscc"))
-        at_ms, to_ms = _time(_TIMES, said, found), _time(_ENDS, said, found)
+        begins, begin_known = _times(_TIMES, said, found)
+        ends, end_known = _times(_ENDS, said, found)
         values: dict[str, str] = {}
         if "tdm-reservation" in said:
             values["mine"] = reservation(said["tdm-reservation"])
@@ -48,14 +49,17 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
                 broken = True
         if not (values or broken) or "unknown" in values.values():
             yield Remark(line, "value_unknown")
+        if not (begin_known and end_known):
+            yield Remark(line, "time_invalid")
         for category, value in values.items():
-            if value != "unknown":
+            # A yes whose time is not known may not have begun, or have ended; a no counts from the reading on, and without end.
+            if value == "deny" or (value == "allow" and begin_known and end_known):
                 yield statement(
                     "work",
                     subject,
                     value,
-                    reading.at_ms if at_ms is None else at_ms,
-                    valid_to_ms=to_ms,
+                    begins[0] if begins else reading.at_ms,
+                    valid_to_ms=_end(value, ends) if end_known else None,
                     source="iscc-tdm",
                     category=category,
                     evidence=evidence(reading, line),
@@ -67,10 +71,21 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
         yield Remark(line, "signature")
 
 
-def _time(names: Iterable[str], *objects: dict[str, Any]) -> int | None:
-    times = (each[name] for each in objects for name in names if isinstance(each.get(name), str))
-    first = next(times, None)
-    return None if first is None else epoch_ms(first)
+def _times(names: Iterable[str], *objects: dict[str, Any]) -> tuple[list[int], bool]:
+    """Return the times under some names, and whether they are all: one that is no text cannot be known.
+
+    Raises:
+        OptOutError: a text tells no time.
+    """
+    # null is no value at all, as everywhere in JSON-LD
+    given = [each[name] for each in objects for name in names if each.get(name) is not None]
+    times = [epoch_ms(each) for each in given if isinstance(each, str)]
+    return times, len(times) == len(given)
+
+
+def _end(value: str, ends: list[int]) -> int | None:
+    """Return up to when a value holds: of several ends a yes to the first, a no to the last."""
+    return (min if value == "allow" else max)(ends, default=None)
 
 
 def _work(code: object) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from hashlib import blake2b
 from typing import NamedTuple, cast, get_args
+from urllib.parse import urljoin
 
 import msgspec
 from publicsuffixlist import PublicSuffixList
@@ -83,6 +84,23 @@ def web_address(text: str) -> Address:
         raise OptOutError("subject_invalid") from None
     _check_host(address.host)
     return address
+
+
+def resolved(base: str, reference: str) -> str:
+    """Return the web address that a link on a page leads to. RFC 3986 section 5.
+
+    Raises:
+        OptOutError: it leads to none.
+    """
+    try:
+        url = urljoin(base, reference.strip())
+    except ValueError:  # as a bracket without its pair
+        raise OptOutError("link_invalid") from None
+    try:
+        web_address(url)
+    except OptOutError:
+        raise OptOutError("link_invalid") from None
+    return url
 
 
 def _check_host(host: str) -> None:

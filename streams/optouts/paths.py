@@ -23,6 +23,7 @@ MAX_PATH = 1900
 """Longest path of a rule, characters: with its host it must fit into a subject."""
 
 _STARS = re.compile(r"\*+(\$?)$")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _WILDCARD = re.compile(r"[*$]")
 
 
@@ -46,8 +47,10 @@ def path_rule(text: str, values: Mapping[str, str], line: int) -> PathRule:
     """Read the path of a rule: a star at its end says nothing, a dollar sign means the end of the URL.
 
     Raises:
-        OptOutError: the path is too long.
+        OptOutError: the path is too long, or is an address.
     """
+    if _ADDRESS.match(text):
+        raise OptOutError("not_a_path")
     if len(text) > MAX_PATH:
         raise OptOutError("too_deep")
     bare = _STARS.sub("", text)

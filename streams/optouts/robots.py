@@ -25,8 +25,10 @@ MAX_BYTES = 500 * 1024
 _ACCESS = {"allow": {"train": "unknown"}, "disallow": {"train": "deny"}}
 _PREFERENCES = {"content-usage": usage_preferences, "content-signal": signal_preferences}
 _RULES = frozenset({*_ACCESS, *_PREFERENCES})
+_STATING = _RULES | {"user-agent"}
 _READ = frozenset({"outside_group", "value_unknown"})
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_LISTED = re.compile(r"[^\s(]*\s*[,;]|[^\s/]*\*[^\s/]|[^\s/]+\*")
 _WITH_PATH = re.compile(r"([/*]\S*)\s+(.*)")
 
 
@@ -107,13 +109,15 @@ def _refuses(line: Line) -> bool:
 
 def scan(content: bytes) -> Iterator[Line | Remark]:
     """Yield the lines of a robots.txt that mean something here. RFC 9309 section 2.2; a BOM is passed over, lines end as they like."""
-    known = _RULES | {"user-agent", "license"}
+    known = _STATING | {"license"}
     for number, raw in enumerate(re.split(rb"\r\n|\n|\r", content.removeprefix(b"\xef\xbb\xbf")), 1):
         bare = raw.partition(b"#")[0].strip()
         field = bare.partition(b":")[0].strip().lower()
         try:
             name = field.decode("ascii")
             if name not in known or b":" not in bare:
+                if (words := name.split()) and words[0] in _STATING:  # without its colon
+                    yield Remark(number, "syntax")
                 continue
             value = bare.partition(b":")[2].strip().decode()
         except UnicodeDecodeError:
@@ -125,6 +129,8 @@ def scan(content: bytes) -> Iterator[Line | Remark]:
         elif name == "license":
             yield Remark(number, "license")
         else:
+            if name == "user-agent" and _LISTED.match(value):  # several crawlers, or a pattern: names nobody
+                yield Remark(number, "syntax")
             yield Line(number, name, value)
 
 

@@ -6,6 +6,7 @@ to whoever has no such licence. A yes is only what is permitted to everybody for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ _COVERS = {
 """Category to the usage tokens that take it in; early guides wrote `train-ai` and `train-genai`."""
 
 _FREE = frozenset({"", "free"})
+_WITH_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|//")
 
 
 class _License:
@@ -190,6 +192,8 @@ def _place(url: str, reading: Reading) -> tuple[Address, str]:
         raise OptOutError("no_subject")
     if url.startswith("/") and not url.startswith("//"):
         return reading.address(), url
+    if reading.url is None and not _WITH_HOST.match(url):  # `images/` would be a host of that name
+        raise OptOutError("no_address")
     address = web_address(url)
     if reading.url is not None and owner_of(address.host) != owner_of(reading.address().host):
         raise OptOutError("other_site")

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from hegui.rules.cases import BASE_POLICY
 from hegui.rules.iscc import content_unit
+from hegui.streams.optouts import content_codes
 from hegui.streams.optouts.content_codes import ContentCodeError, iscc_of
 
 TEXT = " ".join(f"第{number}段讲述一条河流在第{number * 7 % 31}天怎样流过城市。" for number in range(60))
@@ -158,3 +159,32 @@ def test_the_error_shows_no_content():
     with pytest.raises(ContentCodeError) as caught:
         iscc_of("绝密".encode())
     assert "绝密" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        as_bytes(drawn(), "EPS"),
+        b"\xc5\xd0\xd3\xc6" + bytes(26) + as_bytes(drawn(), "EPS"),
+        as_bytes(drawn(), "PDF"),
+        b"%PDF-1.7\n" + TEXT.encode(),
+    ],
+)
+def test_what_another_program_would_have_to_draw_is_not_read(content, monkeypatch):
+    def run(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("subprocess.check_call", run)
+    monkeypatch.setattr("subprocess.Popen", run)
+    with pytest.raises(ContentCodeError, match="PostScript and PDF are not read"):
+        iscc_of(content)
+
+
+@pytest.mark.parametrize("form", ["BMP", "GIF", "PPM", "TIFF", "WEBP"])
+def test_pictures_of_the_usual_formats_are_read(form):
+    assert iscc_of(as_bytes(drawn(), form))[0] == "image"
+
+
+def test_the_formats_are_ones_that_pillow_knows():
+    Image.init()
+    assert set(content_codes._FORMATS) <= Image.OPEN.keys()

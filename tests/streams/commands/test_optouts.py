@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hegui.streams.commands import optouts
+from hegui.streams.optouts.store import FileStore
 from tests.streams.optouts.texts import PERSON
 
 DATA = Path(__file__).parents[2] / "data" / "optouts"
@@ -210,6 +211,15 @@ def test_lookup_as_json_holds_every_statement(hegui, taken):
     assert PERSON not in shown
 
 
+def test_lookup_tells_when_only_the_host_of_an_address_could_be_read(hegui, taken):
+    store = taken(CSV + "domain,example.com,deny,2026-11-01T00:00:00Z\n")
+    found = hegui("optouts", "lookup", "https://example.com:99999/", *store)
+    assert found.code == 0
+    assert found.out.startswith("training: no")
+    assert "the address cannot be read but for its host" in found.out
+    assert hegui("optouts", "lookup", "https://example.org:99999/", *store).code == 2
+
+
 def test_nothing_known_is_said_so(hegui, tmp_path):
     ran = hegui("optouts", "lookup", "example.com", "--store", tmp_path / "none")
     assert (ran.code, "nothing is said about it" in ran.out) == (0, True)
@@ -297,7 +307,9 @@ def test_a_copy_of_a_file_is_the_same_statement(hegui, tmp_path):
 
 
 class _Site(BaseHTTPRequestHandler):
-    """A site that refuses training in its robots.txt, and says so otherwise on its page."""
+    """A site that refuses training in its robots.txt, and says so otherwise on its page, with a link that is broken if asked so."""
+
+    broken = False
 
     def do_GET(self) -> None:
         said = {
@@ -306,6 +318,8 @@ class _Site(BaseHTTPRequestHandler):
         }.get(self.path)
         self.send_response(404 if said is None else 200)
         self.send_header("Content-Type", "text/html" if self.path == "/" else "text/plain")
+        if self.broken:
+            self.send_header("Link", '<http://[x>; rel="license"; type="application/rsl+xml"')
         self.end_headers()
         self.wfile.write(said or b"")
 
@@ -326,3 +340,52 @@ def test_a_site_is_read_and_read_again(hegui, tmp_path):
     assert "s: 2, known before: 0" in first.out
     assert "s: 0, known before: 2" in again.out
     assert "content-usage" in hegui("optouts", "lookup", url + "a", *store).out
+
+
+class _Broken(_Site):
+    broken = True
+
+
+@pytest.fixture
+def urls():
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), kind) for kind in (_Site, _Broken)]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield [f"http://127.0.0.1:{server.server_port}/" for server in servers]
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_broken_link_of_one_site_costs_no_other_one(hegui, tmp_path, urls):
+    store = ["--store", str(tmp_path / "s")]
+    ran = hegui("optouts", "fetch", *urls, *store)
+    assert (ran.code, "refused: 1 row, link_invalid" in ran.err) == (1, True), ran.err
+    assert "s: 4, known before: 0" in ran.out
+    assert all("training: no" in hegui("optouts", "lookup", url, *store).out for url in urls)
+
+
+def test_many_sites_are_written_in_portions(hegui, tmp_path, monkeypatch, urls):
+    monkeypatch.setattr(optouts, "MAX_SITES", 1)
+    written: list[int] = []
+    write = FileStore.write
+
+    def counted(store, records):
+        taken = write(store, records)
+        written.append(taken.new)
+        return taken
+
+    monkeypatch.setattr(FileStore, "write", counted)
+    ran = hegui("optouts", "fetch", *urls, "http://127.0.0.1:1/", "--store", tmp_path / "s")
+    assert written == [2, 2, 0]
+    assert "s: 4, known before: 0" in ran.out
+
+
+def test_a_broken_redirect_in_a_message_costs_no_other_file(hegui, tmp_path):
+    (tmp_path / "list.csv").write_text(CSV + "domain,example.com,deny,\n")
+    (tmp_path / "a.http").write_text(
+        "GET https://example.org/ HTTP/1.1\n\nHTTP/1.1 301 Moved\nLocation: http://[bad/\n\nHTTP/1.1 200 OK\nX-Robots-Tag: noai\n\n"
+    )
+    ran = hegui("optouts", "import", tmp_path / "list.csv", tmp_path / "a.http", "--store", tmp_path / "s")
+    assert (ran.code, "s: 1, known before: 0" in ran.out) == (1, True), ran.err
+    assert "a.http:6: other_site" in ran.err

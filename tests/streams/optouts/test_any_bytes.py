@@ -21,6 +21,7 @@ REFUSING: dict[str, list[bytes]] = {
     ],
     "http": [
         b"HTTP/1.1 299 OK\r\nContent-Usage: train-ai=n\r\ntdm-reservation: 1\r\nX-Robots-Tag: noai\r\nContent-Type: text/html\r\n\r\n<meta name=tdm-reservation content=1>",
+        b"GET /a HTTP/1.1\nHost: example.com\n\nHTTP/1.1 399 Found\nLocation: https://www.example.com/\nX-Robots-Tag: noai\n\nHTTP/1.1 299 OK\nContent-Usage: train-ai=n\nLocation: /\n\n",
     ],
     "html": [b'<html><head><meta name="tdm-reservation" content="1"><meta name="robots" content="noai">'],
     "json": [
@@ -86,3 +87,26 @@ def test_no_importer_raises_for_arbitrary_text_around_a_real_one(form, text):
     for real in REFUSING[form]:
         check(form, text.encode("utf-8", "replace") + real)
         check(form, real + text.encode("utf-8", "replace"))
+
+
+PLACES = {
+    "http": "GET /{} HTTP/1.1\nHost: example.com{}\n\nHTTP/1.1 301 Moved\nLocation: {}\nX-Robots-Tag: noai\n\nHTTP/1.1 200 OK\nX-Robots-Tag: noai\n",
+    "rsl": '<rsl xmlns="https://rslstandard.org/rsl"><content url="{0}"><license><prohibits type="usage">all</prohibits></license></content></rsl>',
+    "robots": "User-agent: *\nDisallow: {}\nLicense: {}\n",
+    "tdmrep": '[{{"location": "{}", "tdm-reservation": 1}}]',
+    "csv": "scheme,subject,value\nurl,{},deny\n",
+}
+"""Texts with places for addresses."""
+ADDRESS = st.text(st.sampled_from("htp:/[]@%.?#\\ab1é \t"), max_size=12) | st.sampled_from(
+    ["http://[bad/", "//[x", "https://example.com:99999/", "http://www.example.com/b", "http://\u2100/", "ftp://x"]
+)
+
+
+@pytest.mark.parametrize("form", PLACES)
+@given(addresses=st.lists(ADDRESS, min_size=3, max_size=3))
+@settings(deadline=None, max_examples=200)
+def test_no_importer_raises_for_arbitrary_addresses(form, addresses):
+    assert not any(
+        isinstance(each, OptOut) and each.value == "allow"
+        for each in check(form, PLACES[form].format(*addresses).encode())
+    )

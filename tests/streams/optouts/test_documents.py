@@ -31,6 +31,7 @@ def mine(path: str, value: str, scheme: str = "url_prefix") -> tuple[str, ...]:
         ([{"location": "/a/", "tdm-reservation": 3}, {"location": "/", "tdm-reservation": 1}], {mine("/", "deny"), mine("/a/", "unknown")}, {(1, "value_unknown")}),
         ([{"location": "/a.pdf$", "tdm-reservation": 1}], {mine("/a.pdf", "deny", "url")}, set()),
         ([{"location": "*.pdf", "tdm-reservation": 1}], set(), {(1, "pattern")}),
+        ([{"location": "https://example.com/a/", "tdm-reservation": 1}, {"location": "/", "tdm-reservation": 0}], set(), {(1, "not_a_path")}),
         ([{"location": "*.pdf", "tdm-reservation": 1}, {"location": "/", "tdm-reservation": 0}], set(), {(1, "pattern")}),
         ([7, {"location": "/", "tdm-reservation": 0}], set(), {(1, "syntax")}),
         ([{"location": " ", "tdm-reservation": 1}], set(), {(1, "no_subject")}),
@@ -157,6 +158,14 @@ def test_a_licence_server_is_a_condition(license_):
 def test_where_an_rsl_licence_holds(url, found, remarks):
     read_ = read("rsl", rsl(content(PROHIBIT.format("all"), url)))
     assert ({subject for _, subject, *_ in said(read_)}, told(read_) - {(1, "narrowed")}) == (found, remarks)
+
+
+@pytest.mark.parametrize("url", ["images/", "www.example.com", "images/*.jpg", "localhost:80/a"])
+@pytest.mark.parametrize("license_", [PERMIT, PROHIBIT])
+def test_without_a_site_an_rsl_address_names_its_host_with_two_slashes(url, license_):
+    found = read("rsl", rsl(content(license_.format("all"), url)), Reading(AT_MS))
+    assert (said(found), told(found)) == (set(), {(1, "no_address")})
+    assert not said(read("rsl", rsl(content(license_.format("all"), "images/"))))
 
 
 def test_the_longest_path_of_an_rsl_document_counts():
@@ -306,6 +315,7 @@ CODE = "KACYPXW445FTYNJ3"
         ({"iscc": 7, "tdm-reservation": 1}, set(), {(1, "no_subject")}),
         ({"iscc": "not a code", "tdm-reservation": 1}, set(), {(1, "subject_invalid")}),
         ({"iscc": CODE, "tdm-reservation": 1, "timestamp": "2026-11-01T08:00:00"}, set(), {(1, "time_without_offset")}),
+        ({"iscc": CODE, "tdm-reservation": 0, "validUntil": None}, {("mine", "allow")}, set()),
     ],
 )  # fmt: skip
 def test_iscc_declarations(found, statements, remarks):
@@ -326,3 +336,29 @@ def test_a_credential_holds_up_to_its_end(end):
     assert record.interval() == (1_793_520_000_000, 1_793_606_400_000)
     del credential["validFrom"]  # it has ended when it is read
     assert told(read("json", json.dumps(credential))) == {(1, "never_valid")}
+
+
+@pytest.mark.parametrize("name", ["validUntil", "expirationDate", "validFrom", "issuanceDate", "issued", "timestamp"])
+@pytest.mark.parametrize(
+    "time", [1_700_000_000, ["2020-01-01T00:00:00Z"], {"@value": "2020-01-01T00:00:00Z"}, False, 0, ""]
+)
+@pytest.mark.parametrize("place", ["credential", "subject"])
+def test_a_yes_whose_time_is_of_another_type_is_not_taken_and_a_no_is(name, time, place):
+    subject = {"iscc": CODE, "content-usage": "train-ai=y, search=n", "tdm-reservation": 0}
+    credential = {
+        "validFrom": "2026-11-01T08:00:00Z",
+        "validUntil": "2030-11-01T08:00:00Z",
+        "credentialSubject": subject,
+    }
+    (credential if place == "credential" else subject)[name] = time
+    found = read("json", json.dumps(credential))
+    refused = time == ""  # a text that tells no time: the whole is refused, as in a list
+    assert said(found) == (set() if refused else {("work", "iscc:" + CODE, "search", "deny")})
+    assert told(found) == {(1, "time_invalid")}
+
+
+def test_of_two_ends_a_yes_holds_to_the_first_and_a_no_to_the_last():
+    subject = {"iscc": CODE, "content-usage": "train-ai=y, search=n", "validUntil": "2030-01-01T00:00:00Z"}
+    found = read("json", json.dumps({"expirationDate": "2028-01-01T00:00:00Z", "credentialSubject": subject}))
+    ends = {record.value: record.valid_to_ms for record in found}
+    assert ends == {"allow": 1_830_297_600_000, "deny": 1_893_456_000_000}

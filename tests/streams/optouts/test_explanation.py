@@ -83,6 +83,26 @@ def test_every_statement_that_covers_an_address_is_told_with_its_part(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    "url", ["https://example.com:99999/", "https://www.example.com/a\\b", "https://example.com:x/"]
+)
+def test_an_address_of_a_refused_domain_is_refused_though_it_cannot_be_read(tmp_path, url):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    with pytest.raises(OptOutError):
+        explain(store, url, AT_MS)
+    store.write([said("domain", "example.com", "allow"), said("url_prefix", "example.com/", "deny", source="robots")])
+    with pytest.raises(OptOutError):
+        explain(store, url, AT_MS)
+    refused = said("domain", "example.com", "deny", source="press")
+    store.write([refused])
+    found = explain(store, url, AT_MS)
+    assert (found.preference.value, found.preference.statement, found.of_domain) == ("deny", refused, True)
+    records = loaded([refused, said("url_prefix", "example.com/", "deny", source="robots")])
+    assert Facts(Snapshot(BASE_POLICY, records), AT_MS, "default", None).preference_for_url(url).statement == refused
+    with pytest.raises(OptOutError):
+        explain(store, "https://exa mple.com:99999/", AT_MS)
+
+
 @pytest.mark.parametrize("at_ms", [AT_MS - 10, AT_MS - 7, AT_MS - 5, AT_MS, AT_MS + 1])
 @pytest.mark.parametrize(
     "url", ["https://example.com/", "https://example.com/a", "https://www.example.com/", "https://example.net/"]

@@ -3,16 +3,19 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
 from hegui.rules.facts import OptOut
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts import rsl, tdmrep
-from hegui.streams.optouts.fetching import MAX_LICENSES, MAX_REDIRECTS, Fetched, Fetcher, fetch, page_url
+from hegui.streams.optouts import fetching, rsl, tdmrep
+from hegui.streams.optouts.fetching import MAX_LICENSES, Fetched, fetch, page_url
 from hegui.streams.optouts.normal_form import Reading
+from hegui.streams.optouts.remarks import REASONS
 from hegui.streams.optouts.robots import MAX_BYTES
+from hegui.streams.optouts.web_client import MAX_REDIRECTS, WebClient
 from tests.streams.optouts.texts import AT_MS, said, told
 
 READING = Reading(AT_MS, agents=("*",))
@@ -42,8 +45,8 @@ class Server:
         return f"http://127.0.0.1:{self.port}{path}"
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
+@asynccontextmanager
+async def serving() -> AsyncIterator[Server]:
     made = Server()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", made.answer)
@@ -57,13 +60,26 @@ async def server() -> AsyncIterator[Server]:
     await runner.cleanup()
 
 
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as made:
+        yield made
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[Server]:
+    """Another site of the same owner: another port."""
+    async with serving() as made:
+        yield made
+
+
 def text(content: str | bytes, kind: str = "text/plain", **headers: str) -> Callable[[web.Request], web.Response]:
     body = content.encode() if isinstance(content, str) else content
     return lambda _: web.Response(body=body, content_type=kind, headers=headers)
 
 
-def to(location: str, status: int = 302) -> Callable[[web.Request], web.Response]:
-    return lambda _: web.Response(status=status, headers={"Location": location})
+def to(location: str, status: int = 302, **headers: str) -> Callable[[web.Request], web.Response]:
+    return lambda _: web.Response(status=status, headers={"Location": location, **headers})
 
 
 async def read(server: Server, path: str = "/", seconds: float = 10.0) -> dict[str, Fetched]:
@@ -113,6 +129,7 @@ async def test_licences_that_the_html_links_to_or_holds_are_read(server):
     found = await read(server, "/d/p")
     assert said(found["licence"].found) == {no(server, "/l/")}
     assert said(found["page"].found) == {no(server, "/k/")}
+    assert all(len(each.found) == len(set(each.found)) for each in found.values())
     assert server.asked[-1] == "/d/e/one.xml"
 
 
@@ -165,6 +182,8 @@ async def test_redirects_within_a_site_are_followed(server, status):
         ("file:///etc/passwd", "a redirect to something that is no web address"),
         ("ftp://127.0.0.1/robots.txt", "a redirect to something that is no web address"),
         ("http://127.0.0.1\\@other.example/", "a redirect to something that is no web address"),
+        ("http://[bad/", "a redirect to something that is no web address"),
+        ("http://127.0.0.1:99999/", "a redirect to something that is no web address"),
         ("/robots.txt", f"more than {MAX_REDIRECTS} redirects"),
     ],
 )
@@ -199,9 +218,9 @@ def test_what_names_no_page_is_refused(given):
 
 def test_encryption_is_never_left():
     with pytest.raises(Exception, match="a redirect from https to http"):
-        Fetcher._target("https://example.com/a", "http://example.com/a", "example.com")
+        WebClient._target("https://example.com/a", "http://example.com/a", "example.com")
     assert (
-        Fetcher._target("http://example.com/a", "https://www.example.com/b", "example.com")
+        WebClient._target("http://example.com/a", "https://www.example.com/b", "example.com")
         == "https://www.example.com/b"
     )
 
@@ -260,3 +279,125 @@ async def test_what_is_too_large_says_nothing(server, path, limit):
     found = await read(server)
     name = "licence" if path == "/l.xml" else "tdmrep.json"
     assert told(found[name].found) == {(0, "too_large")}
+
+
+NOAI = {"X-Robots-Tag": "noai"}
+
+
+async def every(*urls: str) -> tuple[set[tuple[str, ...]], list[str], list[str]]:
+    """Read sites; return what they say, what could not be read, and the reasons of refused rows."""
+    found = [each async for each in fetch(urls, READING, 10)]
+    return (
+        said(record for each in found for record in each.found),
+        [f"{each.name.partition(' of ')[0]}: {each.problem}" for each in found if each.problem],
+        [reason for each in found for _, reason in told(each.found) if reason in REASONS],
+    )
+
+
+async def test_what_a_page_says_is_said_of_each_address_that_led_to_it(server):
+    server.answers = {
+        "/a": to("/b", 301),
+        "/b": to("c", 302),
+        "/c": text("<meta name=robots content=noai>", "text/html", **{"tdm-reservation": "1"}),
+    }
+    found, problems, _ = await every(server.url("/a"))
+    assert found == {no(server, path, use, "url") for path in ("/a", "/b", "/c") for use in ("train", "mine")}
+    assert not problems
+
+
+async def test_a_yes_is_one_for_the_address_that_states_it(server, other):
+    server.answers = {"/a": to(other.url("/log-in"))}
+    other.answers = {
+        "/log-in": text(
+            f'<meta name=tdm-reservation content=0><script type="application/rsl+xml">{LICENSE.replace("prohibits", "permits")}</script>',
+            "text/html", **{"Content-Usage": "train-ai=y"},
+        ),
+    }  # fmt: skip
+    found, *_ = await every(server.url("/a"))
+    assert {subject for _, subject, _, value in found if value == "allow"} == {
+        f"127.0.0.1:{other.port}/log-in",
+        f"127.0.0.1:{other.port}/l/",
+    }
+
+
+async def test_a_redirect_itself_may_refuse(server):
+    server.answers = {"/a": to("/b", 301, **NOAI), "/b": text("hello", **{"Content-Usage": "train-ai=y"})}
+    found, *_ = await every(server.url("/a"))
+    # The yes and the no have sources of their own, and any no wins.
+    assert {no(server, "/a", "train", "url"), no(server, "/b", "train", "url")} <= found
+    server.answers["/a"] = to("/b", 301, **{"Content-Usage": "train-ai=n"})
+    found, *_ = await every(server.url("/a"))
+    assert found == {no(server, "/a", "train", "url"), no(server, "/b", "train", "url")}
+
+
+@pytest.mark.parametrize("location", ["http://other.example/", "http://[bad/", "/a"])
+async def test_a_refusal_on_the_way_is_taken_though_the_page_cannot_be_read(server, location):
+    server.answers = {"/a": to(location, 301, **NOAI, **{"tdm-reservation": "0"})}
+    found, problems, _ = await every(server.url("/a"))
+    assert found == {no(server, "/a", "train", "url")}
+    assert len(problems) == 1
+
+
+async def test_the_headers_of_a_page_whose_body_is_compressed_may_refuse(server):
+    server.answers = {"/a": text(b"\x1f\x8b", **{"Content-Encoding": "gzip", "tdm-reservation": "0"}, **NOAI)}
+    found, problems, _ = await every(server.url("/a"))
+    assert found == {no(server, "/a", "train", "url")}
+    assert problems == ["page: the answer is compressed, though that was not asked for"]
+
+
+@pytest.mark.parametrize(
+    ("status", "problems"), [(401, ["page: status 401"]), (503, ["page: status 503"]), (404, []), (410, [])]
+)
+async def test_of_a_page_that_is_not_given_out_the_headers_may_refuse(server, status, problems):
+    def refused(_: web.Request) -> web.Response:
+        body = "<meta name=tdm-reservation content=1>"
+        headers = {"Content-Usage": "train-ai=y", **NOAI}
+        return web.Response(status=status, text=body, content_type="text/html", headers=headers)
+
+    server.answers = {"/a": refused}
+    assert (await every(server.url("/a")))[:2] == ({no(server, "/a", "train", "url")}, problems)
+
+
+async def test_the_site_that_a_page_is_redirected_to_is_read_too(server, other):
+    server.answers = {"/robots.txt": text("User-agent: *\nDisallow: /x/"), "/a": to(other.url("/b"), 301)}
+    other.answers = {
+        "/robots.txt": text("User-agent: *\nDisallow: /y/\nLicense: /one.xml"),
+        "/.well-known/tdmrep.json": text('[{"location": "/m/", "tdm-reservation": 1}]', "application/json"),
+        "/b": text(f'<link type="application/rsl+xml" href="two.xml"><script type="application/rsl+xml">{LICENSE}</script>', "text/html"),
+        "/one.xml": text(LICENSE.replace("/l/", "/k/")),
+        "/two.xml": text(LICENSE.replace("/l/", "/n/")),
+    }  # fmt: skip
+    found, problems, _ = await every(server.url("/a"))
+    assert found == {
+        no(server, "/x/"), no(other, "/y/"), no(other, "/m/", "mine"), no(other, "/k/"),
+        no(server, "/l/"), no(other, "/l/"), no(server, "/n/"), no(other, "/n/"),
+    }  # fmt: skip
+    assert not problems
+    assert server.asked == ["/robots.txt", "/.well-known/tdmrep.json", "/a"]
+    assert other.asked == ["/b", "/robots.txt", "/.well-known/tdmrep.json", "/two.xml", "/one.xml"]
+
+
+async def test_links_that_lead_nowhere_are_told_and_nothing_else_is_lost(server, other):
+    server.answers = {
+        "/robots.txt": text("User-agent: *\nDisallow: /a/\nLicense: http://[bad/l.xml\nLicense: /l.xml"),
+        "/": text(
+            '<link rel="license" type="application/rsl+xml" href="http://[x">', "text/html",
+            Link='<http://[y>; rel="license"; type="application/rsl+xml"',
+        ),
+        "/l.xml": text(LICENSE),
+    }  # fmt: skip
+    other.answers = {"/robots.txt": text("User-agent: *\nDisallow: /a/")}
+    found, problems, refused = await every(server.url(), other.url())
+    assert found == {no(server, "/a/"), no(server, "/l/"), no(other, "/a/")}
+    assert (problems, refused) == ([], ["link_invalid"] * 3)
+
+
+async def test_an_answer_that_breaks_a_reader_costs_no_other_site(server, other, monkeypatch):
+    def broken(*_: object) -> list[OptOut]:
+        raise RecursionError
+
+    monkeypatch.setattr(fetching.tdmrep, "read", broken)
+    server.answers = {"/.well-known/tdmrep.json": text("[]")}
+    other.answers = {"/robots.txt": text("User-agent: *\nDisallow: /a/")}
+    found, problems, _ = await every(server.url(), other.url())
+    assert (found, problems) == ({no(other, "/a/")}, ["all: it cannot be read (RecursionError)"])

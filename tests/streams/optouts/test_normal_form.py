@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 
 from hegui.rules.facts import OptOut
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts.normal_form import SCHEMES, checked_ms, epoch_ms, normal, record_key, statement, suffixes
+from hegui.streams.optouts.normal_form import (
+    SCHEMES,
+    checked_ms,
+    epoch_ms,
+    normal,
+    record_key,
+    resolved,
+    statement,
+    suffixes,
+    web_address,
+)
 from hegui.streams.optouts.remarks import NOTES, REASONS
 from tests.streams.optouts.texts import AT_MS, DIGEST, PERSON
 
@@ -159,3 +169,34 @@ def test_the_same_statement_has_the_same_record_key_and_another_one_another():
 def test_every_reason_has_a_sentence_and_none_stands_twice():
     assert not REASONS.keys() & NOTES.keys()
     assert all(sentence and not sentence.endswith(".") for sentence in [*REASONS.values(), *NOTES.values()])
+
+
+@pytest.mark.parametrize(
+    ("reference", "url"),
+    [
+        ("/a", "https://example.com/a"),
+        (" b ", "https://example.com/d/b"),
+        ("//www.example.com/a", "https://www.example.com/a"),
+        ("http://example.org:8080/", "http://example.org:8080/"),
+    ],
+)
+def test_a_link_is_resolved_from_its_page(reference, url):
+    assert resolved("https://example.com/d/e", reference) == url
+
+
+@pytest.mark.parametrize(
+    "reference", ["http://[bad/l.xml", "http://[x", "//a b/", "ftp://x/", "http://x:99999/", "a\0b"]
+)
+def test_a_link_that_leads_to_no_web_address_is_refused(reference):
+    with pytest.raises(OptOutError) as error:
+        resolved("https://example.com/", reference)
+    assert error.value.reason == "link_invalid"
+
+
+@given(st.text() | st.text("/:@[]%.?#\\abh1 ").map("http:".__add__))
+def test_whatever_a_link_is_it_leads_to_a_web_address_or_is_refused(reference):
+    try:
+        url = resolved("https://example.com/", reference)
+    except OptOutError:
+        return
+    assert web_address(url).host

@@ -27,6 +27,10 @@ def of_page(category: str, value: str) -> tuple[str, ...]:
         (["tdm-reservation:0"], {of_page("mine", "allow")}),
         (["tdm-reservation: 0", "tdm-reservation: 1"], {of_page("mine", "deny")}),
         (["tdm-reservation: 0", "tdm-reservation: 2"], set()),
+        (["tdm-reservation: 1, 1"], {of_page("mine", "deny")}),
+        (["tdm-reservation: 0,0"], {of_page("mine", "allow")}),
+        (["tdm-reservation: 0, 1"], {of_page("mine", "deny")}),
+        (["tdm-reservation: 0, 2"], set()),
         (["tdm-reservation: 2"], set()),
         (["X-Robots-Tag: noindex, NOAI"], {of_page("train", "deny")}),
         (["X-Robots-Tag: noimageai"], {of_page("train", "deny")}),
@@ -89,7 +93,18 @@ def test_the_html_of_a_message_is_read_too():
         ('<script>"<meta name=tdm-reservation content=0>"</script>', set()),
         ('<meta name="tdm-reservation" name="robots" content="noai" content="0">', set()),
         ("<p>tdm-reservation: 0</p>", set()),
-        ('<![bad[<meta name="robots" content="noai">', {of_page("train", "deny")}),
+        ('<![bad[<meta name="robots" content="noai">', set()),
+        ('<![bad[><meta name="robots" content="noai">', {of_page("train", "deny")}),
+        (
+            "<meta name='description' content='A 5\" screen'><meta name='robots' content='noai'>",
+            {of_page("train", "deny")},
+        ),
+        ('<meta name="description" content="x""><meta name="robots" content="noai">', {of_page("train", "deny")}),
+        ("<meta name='robots' content='a > b, noai'>", {of_page("train", "deny")}),
+        ("<meta name='robots' content='noai' data-x='5\"'>", {of_page("train", "deny")}),
+        ('<!-- a --!><meta name="robots" content="noai">', {of_page("train", "deny")}),
+        (f'<meta name="robots" content="noai" data-x="{"x" * 9000}">', {of_page("train", "deny")}),
+        ("<p title=\"<meta name='tdm-reservation' content='0'>\">", set()),
         ('<meta content="a > b, noai" name="robots">', {of_page("train", "deny")}),
         ('<meta name="robots" content="noai', set()),
         ('<script><meta name="robots" content="noai">', set()),
@@ -104,27 +119,46 @@ def test_metas(html, found):
     assert said(read("html", html, PAGE._replace(agents=("*", "ourbot")))) == found
 
 
+LICENSE = '<rsl xmlns="https://rslstandard.org/rsl">\n<content url="/l/"><license><{} type="usage">ai-train</{}></license></content></rsl>'
 ONE, TWO, TAG = "HTTP/1.1 301 Moved\nLocation: {}\n\n", "HTTP/2 200 \n{}\n\n", "X-Robots-Tag: noai"
 GET = "GET https://example.com/p HTTP/1.1\n\n"
 NOAI = {of_page("train", "deny")}
+SEVERAL = {(0, "responses")}
+
+
+def of_pages(category: str, value: str, *pages: str) -> set[tuple[str, ...]]:
+    return {("url", page, category, value) for page in ("example.com/p", *pages)}
 
 
 @pytest.mark.parametrize(
     ("text", "found", "remarks"),
     [
-        (ONE.format("/q") + TWO.format(TAG), NOAI, {(0, "responses")}),
-        (ONE.format("https://www.example.com/q") + TWO.format(TAG), NOAI, {(0, "responses")}),
-        (ONE.format(f"/q\n{TAG}") + TWO.format("a: b"), NOAI, {(0, "responses")}),
-        (ONE.format("/q\ntdm-reservation: 1") + TWO.format("tdm-reservation: 0"), {of_page("mine", "deny")}, {(0, "responses")}),
-        (ONE.format("/q\nContent-Type: text/html") + TWO.format("a: b") + "<meta name=robots content=noai>", set(), {(0, "responses")}),
+        (ONE.format("/q") + TWO.format(TAG), of_pages("train", "deny", "example.com/q"), SEVERAL),
+        (ONE.format("https://www.example.com/q") + TWO.format(TAG), of_pages("train", "deny", "www.example.com/q"), SEVERAL),
+        (ONE.format("/q") + ONE.format("r") + TWO.format(TAG), of_pages("train", "deny", "example.com/q", "example.com/r"), SEVERAL),
+        (ONE.format(f"/q\n{TAG}") + TWO.format("a: b"), of_pages("train", "deny", "example.com/q"), SEVERAL),
+        (ONE.format("/q\ntdm-reservation: 1") + TWO.format("tdm-reservation: 0"), of_pages("mine", "deny", "example.com/q"), SEVERAL),
+        (ONE.format("/q\nContent-Usage: train-ai=n") + TWO.format("Content-Usage: train-ai=y"), of_pages("train", "deny", "example.com/q"), SEVERAL),
+        (ONE.format("/q\nContent-Usage: train-ai=y") + TWO.format("Content-Usage: train-ai=n"), of_pages("train", "deny", "example.com/q"), SEVERAL),
+        (ONE.format("/q\nContent-Usage: search=y") + TWO.format("Content-Usage: train-ai=y"), {("url", "example.com/q", "train", "allow"), of_page("search", "allow")}, SEVERAL),
+        (ONE.format("/q\nContent-Usage: train-ai=y") + TWO.format("Content-Usage: train-ai=y"), of_pages("train", "allow", "example.com/q"), SEVERAL),
+        (ONE.format("/q") + TWO.format("Content-Type: text/html") + "<meta name=tdm-reservation content=0>" + f"<script type=application/rsl+xml>{LICENSE.format(*['permits'] * 2).replace(chr(10), '')}</script>", {("url", "example.com/q", "mine", "allow"), ("url_prefix", "example.com/l/", "train", "allow"), ("url_prefix", "example.com/l/", "input", "deny"), ("url_prefix", "example.com/l/", "search", "deny")}, SEVERAL),
+        (ONE.format("/q\nContent-Usage: (((") + TWO.format("Content-Usage: train-ai=n"), of_pages("train", "deny", "example.com/q"), {*SEVERAL, (3, "syntax")}),
+        (ONE.format("/q\nContent-Usage: (((") + TWO.format("Content-Usage: train-ai=y\nTDM-Reservation: 0"), {("url", "example.com/q", "mine", "allow")}, {*SEVERAL, (3, "syntax"), (6, "value_unknown")}),
+        (ONE.format("/q\nContent-Type: text/html") + TWO.format("a: b") + "<meta name=robots content=noai>", set(), SEVERAL),
+        (ONE.format("/q") + TWO.format("Content-Type: text/html") + "<meta name=robots content=noai>\n<meta name=tdm-reservation content=2>", of_pages("train", "deny", "example.com/q"), {*SEVERAL, (8, "value_unknown")}),
         (ONE.format("https://other.example/q") + TWO.format(TAG), set(), {(4, "other_site")}),
+        (ONE.format(f"https://other.example/q\n{TAG}") + TWO.format("Content-Usage: train-ai=y"), NOAI, {(5, "other_site")}),
+        (ONE.format("https://other.example/q\ntdm-reservation: 0") + TWO.format(TAG), set(), {(5, "other_site"), (3, "value_unknown")}),
         (ONE.format("https://other example/q") + TWO.format(TAG), set(), {(4, "other_site")}),
+        (ONE.format("http://[bad/") + TWO.format(TAG), set(), {(4, "other_site")}),
         (ONE.format("https://other.example/q").strip() + f"\n{TAG}", NOAI, set()),
         (GET + "HTTP/1.1 100 Continue\nX-Robots-Tag: none\n\n" + TWO.format(TAG), NOAI, set()),
         ("HTTP/1.1 103 Early Hints\ntdm-reservation: 0\n\n" + TWO.format(TAG), NOAI, set()),
         (GET.strip() + f"\n{TAG}\n\n", set(), {(0, "no_response")}),
         (TWO.format(TAG).replace("\n", "\r"), NOAI, set()),
         ("\n\n" + TAG, NOAI, set()),
+        (GET + TWO.format(TAG) + GET.replace("/p", "/q") + TWO.format(TAG), NOAI, {(6, "syntax")}),
         (TWO.format("Content-Type: text/html") + "\n\n<meta name=robots content=noai>", NOAI, set()),
     ],
 )  # fmt: skip
@@ -135,7 +169,65 @@ def test_messages_of_several_responses_or_none(text, found, remarks):
 
 def test_a_redirect_of_a_page_without_address_gives_nothing():
     text = ONE.format("https://other.example/q") + TWO.format(TAG)
-    assert told(read("http", text, Reading(AT_MS))) == {(0, "no_address"), (0, "responses")}
+    assert told(read("http", text, Reading(AT_MS))) == {(0, "no_address")}
+
+
+OF_OTHER = {(1, "other_site")}
+
+
+@pytest.mark.parametrize(
+    ("request_", "url", "subject", "remarks"),
+    [
+        ("GET /private HTTP/1.1\nHost: example.com", None, "example.com/private", set()),
+        ("GET /private HTTP/1.1\nhost:EXAMPLE.com:443", "https://example.com/private", "example.com/private", set()),
+        ("GET /private HTTP/1.1\nHost: example.com", "https://example.com/", "example.com/private", set()),
+        ("GET /private HTTP/1.1", "https://example.com/", "example.com/private", set()),
+        ("GET //x/private HTTP/1.1", "https://example.com:8443/", "example.com:8443//x/private", set()),
+        ("GET /private?a=b HTTP/1.1", "https://example.com/private?a=b", "example.com/private?a=b", set()),
+        ("GET https://example.com/private HTTP/1.1\nHost: other.org", None, "example.com/private", set()),
+        ("GET /private HTTP/1.1\nHost: example.com", "https://example.com/p", "", {(1, "other_page")}),
+        ("GET https://example.com/private HTTP/1.1", "https://example.com/p", "", {(1, "other_page")}),
+        ("GET /p HTTP/1.1\nHost: other.org", "https://example.com/p", "", OF_OTHER),
+        ("GET / HTTP/1.1\nHost: other.org", "https://example.com/", "", OF_OTHER),
+        ("GET https://other.org/ HTTP/1.1\nHost: example.com", "https://example.com/", "", OF_OTHER),
+        ("GET /p HTTP/1.1\nHost: example.com:8443", "https://example.com/p", "", OF_OTHER),
+        ("GET /p HTTP/1.1", None, "", {(1, "no_address")}),
+        ("GET /p HTTP/1.1\nHost: example.com\nHost: other.org", None, "", {(1, "subject_invalid")}),
+        ("GET /p HTTP/1.1\nHost: other.org/a?", None, "", {(1, "subject_invalid")}),
+        ("GET /p HTTP/1.1\nHost: user@other.org", None, "", {(1, "subject_invalid")}),
+        ("GET /p HTTP/1.1\nHost:", None, "", {(1, "subject_invalid")}),
+        ("OPTIONS * HTTP/1.1\nHost: example.com", None, "", {(1, "subject_invalid")}),
+        ("CONNECT example.com:443 HTTP/1.1\nHost: example.com", None, "", {(1, "subject_invalid")}),
+        ("GET ftp://example.com/ HTTP/1.1", None, "", {(1, "subject_invalid")}),
+        ("GET http://[bad/ HTTP/1.1", None, "", {(1, "subject_invalid")}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("value", ["train-ai=n", "train-ai=y"])
+def test_a_message_is_about_the_page_that_its_request_asks_for(request_, url, subject, remarks, value):
+    text = f"{request_}\n\nHTTP/1.1 200 OK\nContent-Usage: {value}\n\n"
+    found = read("http", text, Reading(AT_MS, url))
+    word = {"n": "deny", "y": "allow"}[value[-1]]
+    assert said(found) == ({("url", subject, "train", word)} if subject else set())
+    assert told(found) == remarks
+
+
+def test_a_message_beyond_the_limit_is_read_up_to_there_and_gives_no_yes():
+    text = "HTTP/1.1 200 OK\n{}\nContent-Type: text/html\n\n{}"
+    refusing = text.format("Content-Usage: train-ai=n", "<meta name=tdm-reservation content=1>")
+    agreeing = text.format("Content-Usage: train-ai=y", "<meta name=tdm-reservation content=0>")
+    assert said(read("http", agreeing, PAGE)) == {of_page("train", "allow"), of_page("mine", "allow")}
+    for whole, found in ((refusing, {of_page("train", "deny"), of_page("mine", "deny")}), (agreeing, set())):
+        for filler in (" ", "x", "\n"):
+            cut = read("http", whole + filler * MAX_BYTES + "<meta name=robots content=noai>", PAGE)
+            assert said(cut) == found
+            assert (0, "too_large") in told(cut)
+
+
+def test_a_header_that_the_limit_cuts_through_is_not_taken():
+    head, tail = "HTTP/1.1 200 OK\nX: ", "\nX-Robots-Tag: noai"
+    filled = head + "x" * (MAX_BYTES - len(head + tail)) + tail
+    assert said(read("http", filled, PAGE)) == NOAI
+    assert not said(read("http", filled + "do\n", PAGE))
 
 
 @pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -147,7 +239,6 @@ def test_a_page_in_utf_16_is_read(code):
     assert record.evidence.endswith("line 5")
 
 
-LICENSE = '<rsl xmlns="https://rslstandard.org/rsl">\n<content url="/l/"><license><{} type="usage">ai-train</{}></license></content></rsl>'
 RSL = LICENSE.format("prohibits", "prohibits")
 NO = ("url_prefix", "example.com/l/", "train", "deny")
 
@@ -189,6 +280,9 @@ def test_a_page_that_is_cut_gives_no_yes_of_a_licence_inside_it():
 @pytest.mark.parametrize(
     ("form", "text", "remarks"),
     [
+        ("html", '\n<meta name="robots" content="noai', {(2, "unclosed")}),
+        ("html", '<meta name="tdm-reservation" content="0">\n<!-- ', {(1, "value_unknown"), (2, "unclosed")}),
+        ("http", "HTTP/1.1 200 OK\nContent-Type: text/html\n\n<p>\n<title>", {(5, "unclosed")}),
         ("http", "HTTP/1.1 200 OK\nno header\nContent-Usage: ?\n", {(2, "syntax"), (3, "syntax")}),
         ("http", "HTTP/1.1 200 OK\ntdm-reservation: 2\n", {(2, "value_unknown")}),
         ("http", 'HTTP/1.1 200 OK\nLink: </l.xml>; rel="license"; type="application/rsl+xml"\n', {(2, "license")}),

@@ -177,6 +177,17 @@ def test_a_no_before_any_group_counts_for_all_and_a_yes_does_not():
         ("\ufeffUser-agent: *\nDisallow: /".encode("utf-16-le"), {(0, "not_utf8")}),
         ("\ufeffUser-agent: *\nDisallow: /".encode("utf-16-be"), {(0, "not_utf8")}),
         (b"User-agent: *\nDisallow: /a", {(2, "narrowed")}),
+        (b"User-agent: *\nDisallow /a/", {(2, "syntax")}),
+        (b"User-agent *\nDisallow: /a/", {(1, "syntax"), (2, "outside_group")}),
+        (b"User-agent: *\nDISALLOW\nAllow\t/a/\nContent-Usage train-ai=n\nContent-Signal ai-train=no", {(2, "syntax"), (3, "syntax"), (4, "syntax"), (5, "syntax")}),
+        (b"User-agent: *\nDisallow /a: b", {(2, "syntax")}),
+        (b"User-agent: *\n# Disallow /a\ndisallowed\nlicense x\nSitemap x", set()),
+        (b"User-agent: *, x\nDisallow: /a/", {(1, "syntax")}),
+        (b"User-agent: a ;*\nDisallow: /a/", {(1, "syntax")}),
+        (b"User-agent: a/1.0, b\nDisallow: /a/", {(1, "syntax")}),
+        (b"User-agent: a*\nUser-agent: *b\nDisallow: /a/", {(1, "syntax"), (2, "syntax")}),
+        (b"User-agent: Mozilla/5.0 (KHTML, like a; b)\nUser-agent: A b-c/1\nDisallow: /a/", set()),
+        (b"User-agent: *\nDisallow: https://example.com/a/", {(2, "not_a_path")}),
         (b"License: https://example.com/license.xml", {(1, "license")}),
         (b"<html>not a robots.txt</html>", set()),
         (b"", set()),
@@ -184,6 +195,12 @@ def test_a_no_before_any_group_counts_for_all_and_a_yes_does_not():
 )  # fmt: skip
 def test_what_cannot_be_taken_is_told_by_line(text, remarks):
     assert told(read("robots", text)) == remarks
+
+
+@pytest.mark.parametrize("line", ["Disallow /b/", "User-agent: a, b", "Disallow: https://example.com/b/"])
+def test_beside_a_line_that_cannot_be_read_no_yes_is_taken(line):
+    found = said(robots("User-agent: *", "Content-Usage: train-ai=y", "Content-Usage: /a/ train-ai=n", line))
+    assert found == {no("/a/")}
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
