@@ -87,7 +87,7 @@ def overdue(opened_ms: int, done_ms: int | None, hours: int, at_ms: int) -> bool
     due_ms = opened_ms + hours * 3_600_000
     if done_ms is None:
         return at_ms > due_ms
-    return done_ms > due_ms and at_ms <= done_ms + SHOWN_MS
+    return due_ms < done_ms and due_ms < at_ms <= done_ms + SHOWN_MS
 
 
 class CaseState(State[CaseUpdate], frozen=True, tag="case"):

@@ -2,11 +2,12 @@
 
 A session's outputs are merged into stretches of use; a longer pause ends a stretch. The clock starts with a stretch and starts
 again with each reminder. Stretches and reminders are sets, so that late and repeated events change nothing but what they add.
+Use that has ended is judged once more with its end, and then forgotten, so that a session that comes back is judged by its new use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import pairwise
 from typing import Self
 
@@ -26,23 +27,32 @@ PAUSE_MS = 60_000
 """Outputs that lie no further apart are always one stretch: few stretches stand for many outputs."""
 
 
-def joined(stretches: Iterable[Stretch], pause_ms: int) -> tuple[Stretch, ...]:
-    """Return stretches in order; those no further apart than the pause are one."""
+def joined(stretches: Iterable[Stretch], pause_ms: int, apart: Collection[int] = ()) -> tuple[Stretch, ...]:
+    """Return stretches in order; those no further apart than the pause are one.
+
+    Args:
+        stretches: in any order.
+        pause_ms: the longest pause within one.
+        apart: moments at which one begins in any case, unless it began before.
+    """
     made: list[Stretch] = []
     for first, last in sorted(stretches):
-        if made and first - made[-1][1] <= pause_ms:
+        if made and (first <= made[-1][1] or (first - made[-1][1] <= pause_ms and first not in apart)):
             made[-1] = (made[-1][0], max(made[-1][1], last))
         else:
             made.append((first, last))
     return tuple(made)
 
 
-def _of_session(session: str, stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
-    """Return the stretches of a session; of outputs that name none, which never pause, only the last moment."""
+def _of_session(session: str, stretches: tuple[Stretch, ...], reminders: Collection[int]) -> tuple[Stretch, ...]:
+    """Return the stretches of a session; of outputs that name none, which never pause, only the last moment.
+
+    A stretch begins with each reminder: that of the last output before it decides whether it came in time.
+    """
     if not session:
         last = max(last for _, last in stretches)
         return ((last, last),)
-    return joined(stretches, PAUSE_MS)
+    return joined(stretches, PAUSE_MS, frozenset(reminders))
 
 
 class SessionUse(Entry, frozen=True, tag="session"):
@@ -71,15 +81,13 @@ class SessionUse(Entry, frozen=True, tag="session"):
 
     def merged(self, later: Self) -> Self:
         """Return both together."""
+        reminders = tuple(sorted({*self.reminders, *later.reminders}))
         return msgspec.structs.replace(
             self,
-            stretches=self._joined(*self.stretches, *later.stretches),
-            reminders=tuple(sorted({*self.reminders, *later.reminders})),
+            stretches=_of_session(self.session, (*self.stretches, *later.stretches), reminders),
+            reminders=reminders,
             told=self.told or later.told,
         )
-
-    def _joined(self, *stretches: Stretch) -> tuple[Stretch, ...]:
-        return _of_session(self.session, stretches)
 
     def begin(self) -> SessionState:
         """Return the empty state."""
@@ -105,7 +113,7 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
     session: str
     """Stands for the session; empty: outputs that named none."""
     stretches: tuple[Stretch, ...] = ()
-    """When it was used, in order, no two within `PAUSE_MS`."""
+    """When it was used, in order, no two within `PAUSE_MS` unless the later one began with a reminder."""
     reminders: tuple[int, ...] = ()
     """When a reminder was shown, in order."""
     told: bool = False
@@ -119,8 +127,8 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
     def step(self, place: Place, entry: SessionUse) -> SessionState:
         """Take stretches and reminders in."""
         del place
-        stretches = _of_session(self.session, (*self.stretches, *entry.stretches))
         reminders = tuple(sorted({*self.reminders, *entry.reminders}))
+        stretches = _of_session(self.session, (*self.stretches, *entry.stretches), reminders)
         told = self.told or entry.told
         if (stretches, reminders, told) == (self.stretches, self.reminders, self.told):
             return self
@@ -136,7 +144,7 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
         return found
 
     def _last_use_before(self, reminder_ms: int) -> int:
-        """Return the last use before a reminder: outputs of one stretch lie at most `PAUSE_MS` apart, which one came with it is not known."""
+        """Return the last use before a reminder; within a stretch, for a reminder told after later outputs, that is known to `PAUSE_MS`."""
         first, last = max(stretch for stretch in self.stretches if stretch[0] < reminder_ms)
         return last if last < reminder_ms else max(first, reminder_ms - PAUSE_MS)
 
@@ -149,11 +157,43 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
         clock = SessionClock(self.tenant, self.service, longest, bool(self.session), self.told)
         return Judgement(clock, max(last for _, last in past))
 
+    def _ends_ms(self, use: Stretch, policy: Policy) -> int:
+        """Return when continuous use has ended: the pause after its last output has lasted long enough."""
+        return use[1] + policy.session_pause_minutes * 60_000 + 1
+
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
-        """Return when two hours have passed for use that is known already but lies ahead of a source."""
-        due = [since + TWO_HOURS_MS + 1 for since, last in self._uses(policy) if last > since + TWO_HOURS_MS]
+        """Return when use that is known already and lies ahead of a source begins, has lasted two hours, or ends."""
+        uses = self._uses(policy)
+        due = [since + TWO_HOURS_MS + 1 for since, last in uses if last > since + TWO_HOURS_MS]
+        due += [uses[0][0]]
+        due += [self._ends_ms(use, policy) for use in joined(self.stretches, policy.session_pause_minutes * 60_000)]
         return min((at_ms for at_ms in due if at_ms > watermark_ms), default=None)
 
     def over_ms(self, policy: Policy) -> int:
         """Return when the pause after the last output has lasted long enough to end the session."""
-        return self.stretches[-1][1] + policy.session_pause_minutes * 60_000 + 1
+        return self._ends_ms(self.stretches[-1], policy)
+
+    def admitted(self, before: Self | None, watermark_ms: int, policy: Policy) -> Self | None:
+        """Return the session without use that had ended already when it was told: it was judged, or came too late."""
+        known = () if before is None else before.stretches
+        return self._of(
+            policy, lambda use: self._ends_ms(use, policy) > watermark_ms or any(use[0] <= at <= use[1] for at, _ in known)
+        )
+
+    def left(self, watermark_ms: int, policy: Policy) -> Self | None:
+        """Return the session without use that has ended."""
+        return self._of(policy, lambda use: self._ends_ms(use, policy) > watermark_ms)
+
+    def _of(self, policy: Policy, kept: Callable[[Stretch], bool]) -> Self | None:
+        """Return the session with the continuous use that is kept, None without any."""
+        uses = joined(self.stretches, policy.session_pause_minutes * 60_000)
+        held = [use for use in uses if kept(use)]
+        if len(held) == len(uses):
+            return self
+        if not held:
+            return None
+        return msgspec.structs.replace(
+            self,
+            stretches=tuple(one for one in self.stretches if any(use[0] <= one[0] <= use[1] for use in held)),
+            reminders=tuple(at for at in self.reminders if any(use[0] <= at <= use[1] for use in held)),
+        )
