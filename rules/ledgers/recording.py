@@ -7,7 +7,7 @@ Records of a corpus are counted by cells (`Ingested`), since every one of them c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from hegui.rules.case_events import ComplaintEvent, IncidentEvent, NoticeEvent
 from hegui.rules.events import Envelope, GenerationEvent, IngestEvent, ReleaseEvent
@@ -134,6 +134,7 @@ def case_update(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) 
             kind=kind,
             case=reference_of(kind, envelope.source, envelope.id),
             revision=envelope.revision,
+            named=envelope.revision,
             opened_ms=seen_ms if opened_ms is None else min(opened_ms, seen_ms),
             done_ms=None if done_ms is None else min(done_ms, broker_ms),
         ),
@@ -148,35 +149,66 @@ _OF_TYPE: dict[type, tuple[Recorder, ...]] = {
 }
 
 
+class Counted(NamedTuple):
+    """What a record counted as when it was seen last."""
+
+    revision: int
+    """The highest revision seen."""
+    recorded: bool
+    """Whether it counted as a record."""
+    illegal: bool | None
+    """What its check found; None: it was not checked."""
+
+
 class Ingested:
     """Records of one pipeline, source and dataset version in one block: counted in place, since every record counts."""
 
-    __slots__ = ("changed", "counts", "illegal", "last_ms", "sampled")
+    __slots__ = ("changed", "checked", "illegal", "last_ms", "records", "sampled")
 
     def __init__(self) -> None:
-        self.counts = [0, 0, 0, 0, 0]
-        """As `ledgers.corpora.COUNTS`."""
+        self.records = 0
         self.sampled = 0
+        """Records that were checked, less those that count in an earlier block."""
         self.illegal = 0
+        """Those of them that are illegal, less those that were taken back."""
         self.last_ms = 0
         self.changed = False
+        self.checked = False
+        """Whether the block said anything of checks."""
 
-    def add(self, event: IngestEvent, revision: int, seen_ms: int) -> None:
-        """Count a record. A revision is the same record once more: only what it adds of sampling counts."""
+    def add(self, event: IngestEvent, revision: int, seen_ms: int, before: Counted | None = None) -> Counted:
+        """Count a record, once however often it is told; a higher revision replaces what a lower one found.
+
+        Args:
+            event: the record.
+            revision: revision of the event.
+            seen_ms: event time that it counts with.
+            before: what it counted as before; None: it is not known. Then a revision is believed to be of a record that
+                was counted and not checked yet.
+
+        Returns:
+            What it counts as now.
+        """
         self.changed = True
         self.last_ms = max(self.last_ms, seen_ms)
-        if not revision:
-            self.counts[0] += 1
-            check = event.content_check
-            if check is not None and check.illegal is not None:
-                self.sampled += 1
-                self.illegal += check.illegal
-        inspection = event.inspection
-        if inspection is not None:
-            for place, passed in ((1, inspection.human_passed), (3, inspection.technical_passed)):
-                if passed is not None:
-                    self.counts[place] += 1
-                    self.counts[place + 1] += passed
+        if before is None:
+            before = Counted(-1, recorded=False, illegal=None)
+        first = not revision and not before.recorded
+        self.records += first
+        illegal = before.illegal
+        check = event.content_check
+        if revision > before.revision and check is not None and check.illegal is not None:
+            self.checked = True
+            self.sampled += illegal is None
+            self.illegal += check.illegal - bool(illegal)
+            illegal = check.illegal
+        if first and before.revision < 0:
+            return _FIRST[illegal]
+        return Counted(max(revision, before.revision), recorded=first or before.recorded, illegal=illegal)
+
+
+_FIRST = {illegal: Counted(0, recorded=True, illegal=illegal) for illegal in (None, False, True)}
+"""What nearly every record counts as: one object for all of them."""
 
 
 IngestKey = tuple[str, str, str | None, str | None, str | None]

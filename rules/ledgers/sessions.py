@@ -7,7 +7,7 @@ Use that has ended is judged once more with its end, and then forgotten, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Self
 
@@ -27,32 +27,23 @@ PAUSE_MS = 60_000
 """Outputs that lie no further apart are always one stretch: few stretches stand for many outputs."""
 
 
-def joined(stretches: Iterable[Stretch], pause_ms: int, apart: Collection[int] = ()) -> tuple[Stretch, ...]:
-    """Return stretches in order; those no further apart than the pause are one.
-
-    Args:
-        stretches: in any order.
-        pause_ms: the longest pause within one.
-        apart: moments at which one begins in any case, unless it began before.
-    """
+def joined(stretches: Iterable[Stretch], pause_ms: int) -> tuple[Stretch, ...]:
+    """Return stretches in order; those no further apart than the pause are one."""
     made: list[Stretch] = []
     for first, last in sorted(stretches):
-        if made and (first <= made[-1][1] or (first - made[-1][1] <= pause_ms and first not in apart)):
+        if made and first - made[-1][1] <= pause_ms:
             made[-1] = (made[-1][0], max(made[-1][1], last))
         else:
             made.append((first, last))
     return tuple(made)
 
 
-def _of_session(session: str, stretches: tuple[Stretch, ...], reminders: Collection[int]) -> tuple[Stretch, ...]:
-    """Return the stretches of a session; of outputs that name none, which never pause, only the last moment.
-
-    A stretch begins with each reminder: that of the last output before it decides whether it came in time.
-    """
+def _of_session(session: str, stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
+    """Return the stretches of a session; of outputs that name none, which never pause, only the last moment."""
     if not session:
         last = max(last for _, last in stretches)
         return ((last, last),)
-    return joined(stretches, PAUSE_MS, frozenset(reminders))
+    return joined(stretches, PAUSE_MS)
 
 
 class SessionUse(Entry, frozen=True, tag="session"):
@@ -84,7 +75,7 @@ class SessionUse(Entry, frozen=True, tag="session"):
         reminders = tuple(sorted({*self.reminders, *later.reminders}))
         return msgspec.structs.replace(
             self,
-            stretches=_of_session(self.session, (*self.stretches, *later.stretches), reminders),
+            stretches=_of_session(self.session, (*self.stretches, *later.stretches)),
             reminders=reminders,
             told=self.told or later.told,
         )
@@ -113,7 +104,7 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
     session: str
     """Stands for the session; empty: outputs that named none."""
     stretches: tuple[Stretch, ...] = ()
-    """When it was used, in order, no two within `PAUSE_MS` unless the later one began with a reminder."""
+    """When it was used, in order, no two within `PAUSE_MS`."""
     reminders: tuple[int, ...] = ()
     """When a reminder was shown, in order."""
     told: bool = False
@@ -128,7 +119,7 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
         """Take stretches and reminders in."""
         del place
         reminders = tuple(sorted({*self.reminders, *entry.reminders}))
-        stretches = _of_session(self.session, (*self.stretches, *entry.stretches), reminders)
+        stretches = _of_session(self.session, (*self.stretches, *entry.stretches))
         told = self.told or entry.told
         if (stretches, reminders, told) == (self.stretches, self.reminders, self.told):
             return self
@@ -144,13 +135,21 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
         return found
 
     def _last_use_before(self, reminder_ms: int) -> int:
-        """Return the last use before a reminder; within a stretch, for a reminder told after later outputs, that is known to `PAUSE_MS`."""
+        """Return the last use before a reminder: outputs of one stretch lie at most `PAUSE_MS` apart, which one came with it is not known."""
         first, last = max(stretch for stretch in self.stretches if stretch[0] < reminder_ms)
         return last if last < reminder_ms else max(first, reminder_ms - PAUSE_MS)
 
     def judgement(self, watermark_ms: int, policy: Policy) -> Judgement | None:
-        """Return the longest time without a reminder, as far as every source has come."""
-        past = [(since, min(last, watermark_ms)) for since, last in self._uses(policy) if since <= watermark_ms]
+        """Return the longest time without a reminder, as far as every source has come.
+
+        Less `PAUSE_MS`, since a reminder may follow so soon that it counts for the output before it: told one by one or all at
+        once, outputs come to the same.
+        """
+        past = [
+            (since, max(since, min(last, watermark_ms - PAUSE_MS)))
+            for since, last in self._uses(policy)
+            if since <= watermark_ms
+        ]
         if not past:
             return None
         longest = max(last - since for since, last in past)
@@ -164,7 +163,7 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return when use that is known already and lies ahead of a source begins, has lasted two hours, or ends."""
         uses = self._uses(policy)
-        due = [since + TWO_HOURS_MS + 1 for since, last in uses if last > since + TWO_HOURS_MS]
+        due = [since + TWO_HOURS_MS + PAUSE_MS + 1 for since, last in uses if last > since + TWO_HOURS_MS]
         due += [uses[0][0]]
         due += [self._ends_ms(use, policy) for use in joined(self.stretches, policy.session_pause_minutes * 60_000)]
         return min((at_ms for at_ms in due if at_ms > watermark_ms), default=None)
@@ -177,7 +176,8 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
         """Return the session without use that had ended already when it was told: it was judged, or came too late."""
         known = () if before is None else before.stretches
         return self._of(
-            policy, lambda use: self._ends_ms(use, policy) > watermark_ms or any(use[0] <= at <= use[1] for at, _ in known)
+            policy,
+            lambda use: self._ends_ms(use, policy) > watermark_ms or any(use[0] <= at <= use[1] for at, _ in known),
         )
 
     def left(self, watermark_ms: int, policy: Policy) -> Self | None:

@@ -22,11 +22,12 @@ from hegui.rules.exports import ExportLedger
 from hegui.rules.fact_tables import CondemnedSource, MadeFact
 from hegui.rules.facts import Snapshot
 from hegui.rules.ledgers.abuse import AbuseState
-from hegui.rules.ledgers.corpora import CorpusState
+from hegui.rules.ledgers.corpora import CorpusState, CorpusSum
 from hegui.rules.ledgers.coverage import CoverageState
-from hegui.rules.ledgers.deadlines import CaseState
+from hegui.rules.ledgers.deadlines import CaseState, CaseUpdate
 from hegui.rules.ledgers.form import Entry, State, label_of
 from hegui.rules.ledgers.labels import ContentLabelState, ProduceIdState
+from hegui.rules.ledgers.samples import SampleState
 from hegui.rules.ledgers.sessions import SessionState
 from hegui.rules.ledgers.sources import SourceState
 from hegui.rules.observations import Observation
@@ -34,6 +35,7 @@ from hegui.rules.policy import Policy
 from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.ledger_gauges import LedgerGauges
+from hegui.streams.state.samples import Samples
 
 log = structlog.get_logger()
 
@@ -46,6 +48,7 @@ VERSION = 1
 AnyState = (
     SourceState
     | CorpusState
+    | SampleState
     | CoverageState
     | SessionState
     | CaseState
@@ -56,6 +59,9 @@ AnyState = (
 
 MAX_DUE = 200
 """States that one observation looks at because time has passed; the next takes the rest. Their writes must fit Faust's buffer."""
+
+MAX_PORTIONS = 50
+"""Portions of one state that one observation forgets: the same holds for their writes."""
 
 IssueOf = tuple[str, str, str]
 """Tenant, rule and subject of an issue."""
@@ -112,9 +118,12 @@ class _Partition:
         """Issue to how many states are what, but for passes."""
         self.holding: dict[IssueOf, set[bytes]] = {}
         """Issue to the states that failed, and cannot be decided now: what is unknown does not close what was known."""
+        self.unfinished: dict[bytes, int] = {}
+        """State of which portions are left to be forgotten with the next observation to when it was over."""
         self.shown = True
         """Whether the states are in the gauges."""
         self.judge_all = True
+        self.samples = Samples()
         self._next: dict[bytes, int] = {}
         self._told: dict[str, tuple[int, int, set[bytes]]] = {}
         """Source partition to the block of its last late entry, how far that had come, and the states of its late entries."""
@@ -136,7 +145,8 @@ class _Partition:
         """
         left = MAX_DUE
         while left and self._wakes and self._wakes[0][0] <= watermark_ms:
-            moment_ms, keys = self._wakes[0][0], []
+            moment_ms = self._wakes[0][0]
+            keys: list[bytes] = []
             while len(keys) < left and self._wakes and self._wakes[0][0] == moment_ms:
                 _, key = heapq.heappop(self._wakes)
                 if self._next.get(key) == moment_ms:
@@ -201,6 +211,12 @@ class LedgerKeeper:
         for key, value in table.items():
             if key.startswith(LEDGER) and (held := self._partitions.get(int.from_bytes(key[2:4], "big"))) is not None:
                 held.states[key] = state = read_state(value)
+                if isinstance(state, CaseState) and not _in_place(key, state):
+                    raise StateVersionError(
+                        "a case lies where an older hegui kept it, by service; rebuild the state (streams/state.md)"
+                    )
+                if isinstance(state, SampleState):
+                    held.samples.take(_version_of(int.from_bytes(key[2:4], "big"), state), key, state.words)
                 self._gauges.replace(key, None, state)
 
     def release(self, partition: int) -> None:
@@ -255,6 +271,11 @@ class LedgerKeeper:
                 continue
             changed.setdefault(key, before)
             held.states[key] = after
+            if isinstance(after, SampleState):
+                version = _version_of(partition, after)
+                held.samples.take(version, key, after.words)
+                if version in held.states:
+                    changed.setdefault(version, held.states[version])
         now = dict.fromkeys(changed)
         if held.judge_all:
             now.update(dict.fromkeys(held.states))
@@ -265,6 +286,9 @@ class LedgerKeeper:
         failing = [key for key in now if Outcome.FAIL in held.said.get(key, {}).values()]
         self._judge(held, failing, watermark_ms, changed, done)
         held.judge_all = False
+        for key, over_ms in held.unfinished.items():
+            held.wake(key, [over_ms])
+        held.unfinished.clear()
         return done
 
     def _judge(
@@ -295,11 +319,26 @@ class LedgerKeeper:
                 self._look_at(held, key, left, at_ms, changed, touched, done)
                 continue
             touched.update(dict.fromkeys(self._say(held, key, {}), at_ms))
+            if not self._without_portions(held, key, done):
+                held.unfinished[key] = at_ms
+                del changed[key]
+                continue
             del held.states[key], changed[key]
             done.writes[key] = None
             done.retracted.extend(state.retracted())
             self._gauges.replace(key, state, None)
         self._conclude(held, touched, done)
+
+    def _without_portions(self, held: _Partition, key: bytes, done: LedgerStep) -> bool:
+        """Forget the portions of a state that is over, `MAX_PORTIONS` at a time; tell whether none is left."""
+        portions = held.samples.portions(key)
+        for portion in [*portions][:MAX_PORTIONS]:
+            self._gauges.replace(portion, held.states.pop(portion), None)
+            done.writes[portion] = None
+            del portions[portion]
+        if not portions:
+            held.samples.forget(key)
+        return not portions
 
     def _conclude(self, held: _Partition, touched: Mapping[IssueOf, int], done: LedgerStep) -> None:
         """Say what all states of an issue come to."""
@@ -322,6 +361,8 @@ class LedgerKeeper:
     ) -> None:
         """Judge a state, draw the conclusion, store it, and note when to look at it again."""
         before = changed.pop(key, state)
+        if isinstance(state, CorpusState) and (counts := held.samples.counts(key)) != state.sampled:
+            state = msgspec.structs.replace(state, sampled=counts)
         judgement = state.judgement(moment_ms, self._policy)
         outcomes = {} if judgement is None else self._outcomes(judgement.ledger, judgement.at_ms)
         at_ms = moment_ms if judgement is None else judgement.at_ms
@@ -379,6 +420,15 @@ class LedgerKeeper:
             if result.outcome is Outcome.ERROR:
                 log.error("rule_raised", rule=rule.id, service=label_of(ledger.service))
         return {rule: result.outcome for rule, result in plan.outcomes(deviations or ()).items()}
+
+
+def _in_place(key: bytes, state: CaseState) -> bool:
+    return key == ledger_place(int.from_bytes(key[2:4], "big"), CaseUpdate, state.place, state.case)
+
+
+def _version_of(partition: int, state: SampleState) -> bytes:
+    """Return the table key of the dataset version that a portion of samples belongs to."""
+    return ledger_place(partition, CorpusSum, state.place, state.dataset)
 
 
 def read_state(value: bytes) -> State[Any]:

@@ -10,11 +10,12 @@ from hegui.rules.case_events import ComplaintEvent, IncidentEvent
 from hegui.rules.cases import BASE_GENERATION, BASE_INGEST, BASE_POLICY, PERSON
 from hegui.rules.events import (
     ComplaintEnvelope,
+    ContentCheck,
     GenerationEnvelope,
     GenerationEvent,
     ImplicitLabel,
     IncidentEnvelope,
-    Inspection,
+    IngestEvent,
     LabelSite,
     Propagation,
     SourceAssessment,
@@ -149,13 +150,53 @@ def test_an_assessment_ahead_of_its_event_is_dated_by_the_event_and_one_without_
         assert assessment(replace(event, **changes), "default", NOW_MS) is None
 
 
-def test_a_revision_is_no_second_record_and_only_its_samples_count() -> None:
-    one = Ingested()
-    one.add(BASE_INGEST, 0, NOW_MS)
-    one.add(replace(BASE_INGEST, inspection=Inspection(human_passed=False, technical_passed=True)), 1, NOW_MS - 5)
-    one.add(replace(BASE_INGEST, content_check=None), 0, NOW_MS - 7)
-    one.add(replace(BASE_INGEST, inspection=Inspection()), 1, NOW_MS - 8)
-    assert (one.counts, one.sampled, one.illegal, one.last_ms) == ([2, 1, 0, 1, 1], 1, 0, NOW_MS)
+UNCHECKED = replace(BASE_INGEST, content_check=None)
+SOUND = replace(BASE_INGEST, content_check=ContentCheck(illegal=False))
+ILLEGAL = replace(BASE_INGEST, content_check=ContentCheck(illegal=True))
+
+
+@pytest.mark.parametrize(
+    ("told_of", "records", "sampled", "illegal"),
+    [
+        ([(SOUND, 0)], 1, 1, 0),
+        ([(SOUND, 0), (SOUND, 0)], 1, 1, 0),
+        ([(ILLEGAL, 0), (ILLEGAL, 0)], 1, 1, 1),
+        ([(SOUND, 0), (ILLEGAL, 1)], 1, 1, 1),
+        ([(ILLEGAL, 0), (SOUND, 1)], 1, 1, 0),
+        ([(ILLEGAL, 0), (SOUND, 1), (ILLEGAL, 0)], 1, 1, 0),
+        ([(ILLEGAL, 0), (UNCHECKED, 1)], 1, 1, 1),
+        ([(UNCHECKED, 0), (ILLEGAL, 1), (ILLEGAL, 1)], 1, 1, 1),
+        ([(UNCHECKED, 0), (ILLEGAL, 1), (SOUND, 2), (ILLEGAL, 3)], 1, 1, 1),
+        ([(ILLEGAL, 1)], 0, 1, 1),
+        ([(ILLEGAL, 1), (SOUND, 0)], 1, 1, 1),
+    ],
+    ids=[
+        "once",
+        "sent twice",
+        "illegal, sent twice",
+        "found illegal afterwards",
+        "taken back",
+        "taken back, and the first word told again",
+        "a revision that says nothing of a check",
+        "checked afterwards, told twice",
+        "found one way and the other",
+        "a revision of a record that is not known any more",
+        "a revision that came before its record",
+    ],
+)
+def test_a_record_counts_once_and_as_its_highest_revision_says(
+    told_of: list[tuple[IngestEvent, int]], records: int, sampled: int, illegal: int
+) -> None:
+    one, counted = Ingested(), None
+    for event, revision in told_of:
+        counted = one.add(event, revision, NOW_MS, counted)
+    assert (one.records, one.sampled, one.illegal, one.last_ms) == (records, sampled, illegal, NOW_MS)
+
+
+def test_what_an_earlier_block_counted_is_taken_back_in_the_block_of_the_revision() -> None:
+    first, later = Ingested(), Ingested()
+    later.add(SOUND, 1, NOW_MS, first.add(ILLEGAL, 0, NOW_MS))
+    assert (later.records, later.sampled, later.illegal) == (0, 0, -1)
 
 
 def test_events_are_asked_only_what_concerns_them() -> None:
