@@ -18,6 +18,7 @@ from hegui.rules.engine import UNTRUSTED, Deviation, Engine, Plan
 from hegui.rules.events import STREAMS, Envelope, IngestEvent
 from hegui.rules.exports import exported
 from hegui.rules.facts import Facts
+from hegui.rules.ledgers.recording import corrected
 from hegui.rules.versions import Versions
 from hegui.rules.violations import RECORDED, VIOLATION_TYPE, result_uid_of, violation
 from hegui.streams.cells import Cell
@@ -217,6 +218,9 @@ class Evaluator:
                 for recorder in plan.recorders:
                     source.ledgers.add(recorder(envelope, facts, seen_ms, broker_ms))
             if deviations is not None or envelope.revision:
+                if envelope.revision:
+                    facts = Facts(engine.snapshot, at_ms, plan.group.tenant, plan.group.service)
+                    source.ledgers.add(corrected(envelope, facts, seen_ms, broker_ms))
                 self._deviated(
                     source, record, envelope, at_ms, seen_ms, before_ms, cell, plan, deviations or [], outputs
                 )

@@ -137,7 +137,7 @@ class CaseState(State[CaseUpdate], frozen=True, tag="case"):
     def step(self, place: Place, entry: CaseUpdate) -> CaseState:
         """Take a revision that is higher, and a beginning that is earlier."""
         del place
-        counts: CaseUpdate | CaseState = max((self, entry), key=_rank)
+        counts = self if _rank(entry) <= _rank(self) else entry
         named, service = max(_naming(self), _naming(entry))
         after = msgspec.structs.replace(
             self,

@@ -18,7 +18,7 @@ from hegui.rules.ledgers.abuse import AbusiveInput, AbusiveInputs
 from hegui.rules.ledgers.corpora import CorpusSum
 from hegui.rules.ledgers.deadlines import CaseKind, CaseUpdate
 from hegui.rules.ledgers.form import Entry, reference_of
-from hegui.rules.ledgers.labels import ContentLabelUse, ProduceIdUse
+from hegui.rules.ledgers.labels import ContentLabelUse, NumberUse, ProduceIdUse, Sent
 from hegui.rules.ledgers.sessions import SessionUse
 from hegui.rules.ledgers.sources import SourceSum
 from hegui.rules.registry import OTHER, Service
@@ -72,8 +72,36 @@ def abusive_input(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int
         return ()
     tenant, service = _names(facts)
     number = -1 if event.input_number is None else event.input_number
-    one = AbusiveInput(seen_ms, number, reference_of(envelope.source, envelope.id)[:16])
+    one = AbusiveInput(seen_ms, number, _event_of(envelope), envelope.revision, refused=_refused(event))
     return (AbusiveInputs(tenant=tenant, service=service, user=event.user_key, inputs=(one,)),)
+
+
+def _event_of(envelope: Envelope) -> str:
+    return reference_of(envelope.source, envelope.id)[:16]
+
+
+def _refused(event: GenerationEvent) -> bool:
+    return event.moderation is not None and event.moderation.input_verdict == "block"
+
+
+def corrected(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) -> tuple[Entry, ...]:
+    """Return what a revision of an output takes back: that its input was refused, or that a label was lost.
+
+    Asked of revisions only: what an event says no more, its plan does not tell.
+    """
+    event = envelope.data
+    if not isinstance(event, GenerationEvent):
+        return ()
+    moderation = event.moderation
+    entries: tuple[Entry, ...] = ()
+    if moderation is not None and moderation.input_verdict not in {None, "block"}:
+        entries = abusive_input(envelope, facts, seen_ms, broker_ms)
+    if facts.service is not None and facts.service.label_index and labels(event.implicit_label):
+        received = event.propagation.received_sha256 if event.propagation is not None else None
+        if received is not None:
+            kept = Sent(facts.service.name, seen_ms, _event_of(envelope), envelope.revision, labelled=True)
+            entries += (ContentLabelUse(tenant=facts.tenant, content=reference_of(received), lost=(kept,)),)
+    return entries
 
 
 def label_use(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) -> tuple[Entry, ...]:
@@ -89,15 +117,13 @@ def label_use(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) ->
     for label in found if content else ():
         if label.producer and label.produce_id:
             number = reference_of(label.producer, label.produce_id)
-            contents = ((content, seen_ms),)
-            entries.append(
-                ProduceIdUse(tenant=tenant, service=service, produce_id=number, contents=contents, last_ms=seen_ms)
-            )
+            uses = (NumberUse(seen_ms, content, _event_of(envelope), envelope.revision),)
+            entries.append(ProduceIdUse(tenant=tenant, service=service, produce_id=number, uses=uses, last_ms=seen_ms))
     if found and content:
         entries.append(ContentLabelUse(tenant=tenant, content=content, labelled_ms=seen_ms))
     received = event.propagation.received_sha256 if event.propagation is not None else None
     if not found and received is not None:
-        lost = ((service, seen_ms),)
+        lost = (Sent(service, seen_ms, _event_of(envelope), envelope.revision),)
         entries.append(ContentLabelUse(tenant=tenant, content=reference_of(received), lost=lost))
     return tuple(entries)
 

@@ -3,14 +3,19 @@
 import msgspec
 from msgspec.structs import replace
 
-from hegui.rules.events import Inspection
+from hegui.rules.engine import Engine
+from hegui.rules.events import Inspection, Moderation
+from hegui.rules.facts import Snapshot, loaded
+from hegui.rules.ledgers.abuse import AbusiveInputs
 from hegui.rules.ledgers.corpora import CorpusSum
 from hegui.rules.ledgers.coverage import CoverageSum
+from hegui.rules.ledgers.labels import ProduceIdUse
 from hegui.rules.ledgers.samples import SampleSet, sampled, unpacked
 from hegui.rules.ledgers.sources import SourceState, SourceSum
 from hegui.rules.observations import BLOCK_OFFSETS, Observation
 from hegui.streams import simulation
-from tests.streams.example import envelope, evaluator
+from hegui.streams.evaluator import Evaluator
+from tests.streams.example import POLICY, RULES, envelope, evaluator, settings
 from tests.streams.fakes import FakeRecord
 from tests.streams.test_evaluator_blocks import PLACE, started
 
@@ -102,6 +107,39 @@ def test_a_record_that_is_inspected_twice_is_told_as_one_and_one_without_a_versi
     ((_, entry),) = entries
     assert [sampled(said) for said in unpacked(entry.words).values()] == [{"human": 1}]
     assert of(SampleSet, told(ours, [nothing], first=9)) == [], "a set is told once"
+
+
+def output(kind, event_id, revision=0, **changes):
+    made = envelope(kind, 1, id=event_id, revision=revision)
+    return replace(made, data=replace(made.data, **changes))
+
+
+def test_an_input_sent_five_times_is_one_and_a_revision_takes_it_back():
+    ours = started()
+    refused = Moderation(verdict="none", action="blocked", input_verdict="block")
+    bad = output("chat", "e", moderation=refused, user_key=simulation.person(1))
+    ((_, entry),) = of(AbusiveInputs, told(ours, [bad] * 5))
+    assert [one.refused for one in entry.inputs] == [True]
+    allowed = replace(refused, verdict="allow", action="delivered", input_verdict="allow")
+    right = output("chat", "e", 1, moderation=allowed, user_key=simulation.person(1))
+    ((_, entry),) = of(AbusiveInputs, told(ours, [right], first=5))
+    assert [(one.revision, one.refused) for one in entry.inputs] == [(1, False)]
+    assert of(AbusiveInputs, told(ours, [output("chat", "f", moderation=allowed)], first=6)) == []
+
+
+def test_a_label_applied_afterwards_is_no_second_use_of_its_number():
+    services = tuple(replace(s, label_index=True) for s in POLICY.services)
+    ours = Evaluator(settings(), Engine(RULES, snapshot_of(replace(POLICY, services=services))))
+    ours.assign(PLACE, 0, 0)
+    first = output("image", "e", output_sha256="1" * 64)
+    entries = told(ours, [first, output("image", "e", 1, output_sha256="2" * 64)])
+    ((_, entry),) = of(ProduceIdUse, entries)
+    (use,) = entry.uses
+    assert use.revision == 1
+
+
+def snapshot_of(policy):
+    return Snapshot(policy, loaded(()), notices=loaded(()), sources=loaded(()), suspensions=loaded(()))
 
 
 def test_label_coverage_counts_an_output_that_is_sent_twice_once():

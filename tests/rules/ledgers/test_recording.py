@@ -17,6 +17,7 @@ from hegui.rules.events import (
     IncidentEnvelope,
     IngestEvent,
     LabelSite,
+    Moderation,
     Propagation,
     SourceAssessment,
 )
@@ -28,6 +29,7 @@ from hegui.rules.ledgers.recording import (
     abusive_input,
     assessment,
     case_update,
+    corrected,
     label_use,
     recorders,
     session_use,
@@ -95,6 +97,40 @@ def test_an_input_of_nobody_is_counted_for_nobody() -> None:
     assert told(GenerationEnvelope, abusive_input, replace(BASE_GENERATION, user_key=None)) == ()
     (entry,) = told(GenerationEnvelope, abusive_input, replace(BASE_GENERATION, user_key=PERSON))
     assert (entry.user, entry.inputs[0].number) == (PERSON, -1)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "user", "refused"),
+    [
+        ("allow", PERSON, [False]),
+        ("review", PERSON, [False]),
+        ("block", PERSON, []),
+        (None, PERSON, []),
+        ("allow", None, []),
+    ],
+)
+def test_a_revision_takes_back_that_an_input_was_refused(verdict: Any, user: str | None, refused: list[bool]) -> None:
+    event = replace(BASE_GENERATION, user_key=user, moderation=Moderation(verdict="allow", input_verdict=verdict))
+    found = told(GenerationEnvelope, corrected, event, revision=2)
+    assert [one.refused for entry in found for one in entry.inputs] == refused
+    assert all(one.revision == 2 for entry in found for one in entry.inputs)
+    assert told(GenerationEnvelope, corrected, replace(event, moderation=None), revision=2) == ()
+
+
+def test_a_revision_takes_back_that_a_label_was_lost() -> None:
+    indexed = replace(BASE_POLICY.services[0], label_index=True)
+    of = Facts(Snapshot(replace(BASE_POLICY, services=(indexed,))), NOW_MS, "default", indexed)
+    sent_on = replace(BASE_GENERATION, moderation=None, propagation=Propagation(received_sha256=CONTENT))
+    bare = replace(sent_on, implicit_label=ImplicitLabel(container=True, sites=()))
+    (entry,) = told(GenerationEnvelope, corrected, replace(sent_on, implicit_label=site(GOOD)), of=of, revision=1)
+    (before,) = told(GenerationEnvelope, label_use, bare, of=of)
+    assert entry.content == before.content
+    assert before.merged(entry).lost == entry.lost
+    assert entry.lost[0].labelled and not before.lost[0].labelled
+    for event in (bare, replace(sent_on, implicit_label=site(GOOD), propagation=None)):
+        assert told(GenerationEnvelope, corrected, event, of=of, revision=1) == ()
+    assert told(GenerationEnvelope, corrected, replace(sent_on, implicit_label=site(GOOD)), revision=1) == ()
+    assert told(ComplaintEnvelope, corrected, ComplaintEvent(service="svc"), revision=1) == ()
 
 
 def test_an_output_without_session_is_told_as_such_and_its_reminder_is_nobodys() -> None:

@@ -16,7 +16,7 @@ from hegui.rules.ledgers.abuse import AbusiveInput, AbusiveInputs
 from hegui.rules.ledgers.corpora import CorpusState, CorpusSum
 from hegui.rules.ledgers.coverage import CoverageSum
 from hegui.rules.ledgers.deadlines import KEPT_MS, SHOWN_MS, CaseUpdate
-from hegui.rules.ledgers.labels import ProduceIdUse
+from hegui.rules.ledgers.labels import NumberUse, ProduceIdUse
 from hegui.rules.ledgers.removals import removal
 from hegui.rules.ledgers.samples import SampleSet, packed, record_of, word
 from hegui.rules.ledgers.sessions import PAUSE_MS, TWO_HOURS_MS, SessionUse
@@ -120,7 +120,11 @@ def use(first_ms, last_ms, session="s", reminders=(), told=True):
 
 def number_used(number, content, at_ms, event):
     return ProduceIdUse(
-        tenant="default", service="image-studio", produce_id=number, contents=((content, at_ms),), last_ms=at_ms
+        tenant="default",
+        service="image-studio",
+        produce_id=number,
+        uses=(NumberUse(at_ms, content, event),),
+        last_ms=at_ms,
     )
 
 
@@ -349,6 +353,23 @@ def test_a_suspension_is_a_fact_with_its_interval():
     assert ledgers.retracted == [fact.record_key()]
     assert ledgers.states() == 0
     assert "a" * 64 not in str([s for family in ledgers.metrics.registry.collect() for s in family.samples])
+
+
+def test_a_suspension_whose_input_was_taken_back_is_removed_from_its_topic():
+    ledgers = Ledgers()
+    entry = AbusiveInputs(tenant="default", service="chat-assistant", user="k1:" + "a" * 64, inputs=())
+    inputs = tuple(AbusiveInput(NOW_MS + n, n, f"e{n}") for n in range(3))
+    ledgers.tell(replace(entry, inputs=inputs))
+    (fact,) = ledgers.facts
+    ledgers.tell(replace(entry, inputs=(AbusiveInput(NOW_MS + 1, 1, "e1", 1, refused=False),)))
+    assert ledgers.retracted == [fact.record_key()]
+    assert len(ledgers.facts) == 1
+    ledgers.tell(replace(entry, inputs=inputs))
+    assert len(ledgers.facts) == 1, "what is read again does not bring it back"
+    stranger = replace(entry, user="k1:" + "b" * 64, inputs=(AbusiveInput(NOW_MS, 1, "e9", 1, refused=False),))
+    ledgers.tell(stranger)
+    assert ledgers.states() == 1
+    assert ledgers.gauge("ledger_late_entries_total", ledger="abuse") == 0
 
 
 # -- sessions and corpora
