@@ -68,7 +68,7 @@ class SourceAssessment(Group, frozen=True):
 class Inspection(Group, frozen=True):
     """How the record fared when the corpus was sampled. TC260-003 9.
 
-    Sent with the record itself, or once in a revision of it: every event that carries it counts.
+    Sent with the record itself, or in a revision of it. A record counts once; of several revisions, the highest that says something.
     """
 
     human_passed: bool | None = None

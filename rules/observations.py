@@ -14,6 +14,7 @@ from hegui.rules.ledgers.corpora import CorpusSum
 from hegui.rules.ledgers.coverage import CoverageSum
 from hegui.rules.ledgers.deadlines import CaseUpdate
 from hegui.rules.ledgers.labels import ContentLabelUse, ProduceIdUse
+from hegui.rules.ledgers.samples import SampleSet
 from hegui.rules.ledgers.sessions import SessionUse
 from hegui.rules.ledgers.sources import SourceSum
 
@@ -69,7 +70,15 @@ class ExportSum(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 AnyEntry = (
-    SourceSum | CorpusSum | CoverageSum | SessionUse | CaseUpdate | AbusiveInputs | ProduceIdUse | ContentLabelUse
+    SourceSum
+    | CorpusSum
+    | SampleSet
+    | CoverageSum
+    | SessionUse
+    | CaseUpdate
+    | AbusiveInputs
+    | ProduceIdUse
+    | ContentLabelUse
 )
 """What an observation can tell of ledgers."""
 

@@ -19,7 +19,7 @@ _LONGEST_SIX_MONTHS_MS = 184 * 86_400_000
 
 
 def kept_and_moderated(event: GenerationEvent, facts: Facts) -> bool:
-    """See an output that was moderated before delivery, whose log is kept in the mainland and long enough, for a user who is not suspended."""
+    """See an output that was moderated before delivery, whose log is kept in the mainland and long enough, for a user who is not suspended, and who is known where the input was refused."""
     moderation, until_ms, region = event.moderation, event.log_retain_until_ms, event.log_region
     if moderation is None or until_ms is None or region is None:
         return False
@@ -33,6 +33,7 @@ def kept_and_moderated(event: GenerationEvent, facts: Facts) -> bool:
         # Asked before, nearly always: half the cost of the call.
         and (facts.snapshot.regions.get(region) or facts.in_mainland(region))
         and (not facts.snapshot.suspensions.records or _is_not_suspended(event.user_key, facts))
+        and (moderation.input_verdict != "block" or event.user_key is not None)
     )
 
 

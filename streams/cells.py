@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hegui.rules.core import Outcome, Rule
+from hegui.rules.engine import Deviation
 
 
 class Cell:
@@ -14,6 +17,8 @@ class Cell:
         "last_ms",
         "marks",
         "missing",
+        "repeated_deviations",
+        "repeats",
         "sent",
         "sent_deviations",
         "tallied",
@@ -27,6 +32,9 @@ class Cell:
         self.marks: dict[Rule, tuple[int, int]] = {}
         self.missing: dict[tuple[Rule, str], int] = {}
         """Rule and what it lacked to events it could not decide, since the last tally."""
+        self.repeats = 0
+        """Events whose identity and revision were seen before."""
+        self.repeated_deviations: dict[tuple[Rule, Outcome], int] = {}
         self.sent = 0
         self.sent_deviations: dict[Rule, int] = {}
         self.tallied = 0
@@ -38,6 +46,13 @@ class Cell:
         self.deviations[kind] = self.deviations.get(kind, 0) + 1
         seen, passed_ms = self.marks.get(rule, (0, 0))
         self.marks[rule] = (self.count, before_ms if self.count - 1 > seen else passed_ms)
+
+    def repeated(self, deviations: Iterable[Deviation] | None) -> None:
+        """Note that the event just counted was seen before: ledgers of outputs count it once."""
+        self.repeats += 1
+        for rule, result in deviations or ():
+            kind = (rule, result.outcome)
+            self.repeated_deviations[kind] = self.repeated_deviations.get(kind, 0) + 1
 
     def last_pass_ms(self, rule: Rule) -> int:
         """Return the greatest event time at which a rule of the plan passed; 0 when it never did."""

@@ -18,13 +18,14 @@ from hegui.rules.engine import UNTRUSTED, Deviation, Engine, Plan
 from hegui.rules.events import STREAMS, Envelope, IngestEvent
 from hegui.rules.exports import exported
 from hegui.rules.facts import Facts
+from hegui.rules.ledgers.recording import corrected
 from hegui.rules.versions import Versions
 from hegui.rules.violations import RECORDED, VIOLATION_TYPE, result_uid_of, violation
 from hegui.streams.cells import Cell
 from hegui.streams.dead_letters import dead_letter
 from hegui.streams.decoders import DECODERS, RUN_DECODERS, Decoder, Headers, RunDecoder
 from hegui.streams.errors import DecodeError
-from hegui.streams.identities import IdentityWindow
+from hegui.streams.identities import IdentityWindow, RecordWindow
 from hegui.streams.metrics import Tallies
 from hegui.streams.observations import Key, Source, observations
 from hegui.streams.runs import Decoded, Record, Refused, Run, decoded, part_before, times_of
@@ -100,9 +101,10 @@ class Evaluator:
 
     def assign(self, partition: Partition, start: int, resume_at: int) -> None:
         """Take over a source partition: records come from `start` on; those before `resume_at` were judged before."""
-        self.sources[partition] = Source(*partition, start, resume_at)
-        if self._identity_window:
-            self._identities[partition] = IdentityWindow(self._identity_window)
+        window = self._identity_window
+        self.sources[partition] = Source(*partition, start, resume_at, RecordWindow(window) if window else None)
+        if window:
+            self._identities[partition] = IdentityWindow(window)
 
     def revoke(self, partition: Partition) -> None:
         """Give up a source partition; what it counted stays in the tallies."""
@@ -162,7 +164,7 @@ class Evaluator:
         window = self._identities.get((source.topic, source.partition))
         reused = None if window is None else window.reused_in(envelopes, values)
         arrivals = [record.timestamp for record in records]
-        run = Run(records, envelopes, times_of(envelopes), arrivals, reused or [False] * len(envelopes))
+        run = Run(records, envelopes, times_of(envelopes), arrivals, reused or [None] * len(envelopes))
         self._judge_run(source, run, outputs)
 
     def _judge_run(self, source: Source, run: Run, outputs: list[Output]) -> None:
@@ -187,12 +189,14 @@ class Evaluator:
             on = type(data)
             plan = plans.get((envelope.tenant, data.service, on, keys[on](data)))
             if plan is None or reused:
-                plan = engine.meet(envelope.tenant, data, at_ms, era, reused=reused)
+                plan = engine.meet(envelope.tenant, data, at_ms, era, reused=bool(reused))
             deviations = deviations_of(plan, data, at_ms)
             cell = cells.get(plan)
             if cell is None:
                 cell = cells[plan] = Cell()
             cell.count += 1
+            if reused is not None:
+                cell.repeated(deviations)
             # An event from the future must not move time on: the broker's time is the limit. It also dates an event whose
             # own time is not trusted: a failure seen now must not look years old.
             seen_ms = at_ms if trusted and at_ms < broker_ms else broker_ms
@@ -214,6 +218,9 @@ class Evaluator:
                 for recorder in plan.recorders:
                     source.ledgers.add(recorder(envelope, facts, seen_ms, broker_ms))
             if deviations is not None or envelope.revision:
+                if envelope.revision:
+                    facts = Facts(engine.snapshot, at_ms, plan.group.tenant, plan.group.service)
+                    source.ledgers.add(corrected(envelope, facts, seen_ms, broker_ms))
                 self._deviated(
                     source, record, envelope, at_ms, seen_ms, before_ms, cell, plan, deviations or [], outputs
                 )

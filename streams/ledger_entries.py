@@ -8,25 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from hegui.rules.core import Outcome
+from hegui.rules.core import Outcome, Rule
 from hegui.rules.engine import Plan
-from hegui.rules.events import Envelope, IngestEvent
+from hegui.rules.events import Envelope, IngestEvent, Inspection
 from hegui.rules.evidence import reference
-from hegui.rules.ledgers.corpora import COUNTS, CorpusSum
+from hegui.rules.ledgers.corpora import CorpusSum
 from hegui.rules.ledgers.coverage import CoverageSum
 from hegui.rules.ledgers.form import Entry
 from hegui.rules.ledgers.recording import Ingested, IngestKey, assessment, dataset_of, ingest_key
+from hegui.rules.ledgers.samples import SampleSet, Words, last_word, packed, record_of, word
 from hegui.rules.ledgers.sources import SourceSum
 from hegui.streams.cells import Cell
+from hegui.streams.identities import RecordWindow
 
 EntryKey = tuple[type[Entry], str, str]
 """Kind, place and name of a state."""
 
 
 class LedgerEntries:
-    """What the events of one block told the ledgers. Not thread-safe."""
+    """What the events of one block told the ledgers. Not thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        portion: names the source partition and the block.
+        records: what the records before counted as; None: nothing is remembered, every event counts.
+    """
+
+    def __init__(self, portion: str = "", records: RecordWindow | None = None) -> None:
+        self._portion = portion
+        self._records = records
+        self._samples: dict[tuple[str, str, str], Words] = {}
+        """Tenant, pipeline and dataset version to the samples since the last call: a set takes them in one by one."""
         self._entries: dict[EntryKey, Entry] = {}
         self._changed: dict[EntryKey, None] = {}
         self._ingested: dict[IngestKey, Ingested] = {}
@@ -49,10 +60,28 @@ class LedgerEntries:
         found = self._ingested.get(key)
         if found is None:
             found = self._ingested[key] = Ingested()
-        found.add(event, envelope.revision, seen_ms)
+        if self._records is None:
+            found.add(event, envelope.revision, seen_ms)
+        else:
+            record = hash((envelope.source, envelope.id, key))
+            before = self._records.known(record)
+            counted = found.add(event, envelope.revision, seen_ms, before)
+            if counted != before:
+                self._records.note(record, counted)
+        inspection = event.inspection
+        if inspection is not None:
+            self._inspected(envelope, inspection, self._corpus(key))
         if event.assessment is not None and (told := assessment(event, tenant, seen_ms)) is not None:
             known = self._assessed.get((tenant, told.source))
             self._assessed[tenant, told.source] = told if known is None else known.merged(told)
+
+    def _inspected(self, envelope: Envelope, inspection: Inspection, corpus: tuple[str, str, str]) -> None:
+        said = word(envelope.revision, inspection.human_passed, inspection.technical_passed)
+        if not said or not corpus[2]:
+            return  # what names no version is never released
+        words = self._samples.setdefault(corpus, {})
+        record = record_of(envelope.tenant, envelope.source, envelope.id)
+        words[record] = last_word(words.get(record, 0), said)
 
     def take(self, cells: Mapping[Plan, Cell]) -> list[Entry]:
         """Return the entries that changed since the last call.
@@ -62,11 +91,12 @@ class LedgerEntries:
         """
         taken = [self._entries[key] for key in self._changed]
         self._changed.clear()
-        return [*taken, *self._sources(), *self._corpora(), *self._covered(cells)]
+        return [*taken, *self._sources(), *self._corpora(), *self._sampled(), *self._covered(cells)]
 
     def _sources(self) -> list[Entry]:
         changed = {(key[0], key[2]) for key, found in self._ingested.items() if found.changed}
         sums: dict[tuple[str, str], SourceSum] = {}
+        checked: set[tuple[str, str]] = set()
         for (tenant, _, source, *_), found in self._ingested.items():
             if source is None or (tenant, source) not in changed:
                 continue
@@ -77,6 +107,8 @@ class LedgerEntries:
                 sampled=found.sampled,
                 illegal=found.illegal,
             )
+            if found.checked:
+                checked.add((tenant, reference(source)))
             known = sums.get((tenant, source))
             sums[tenant, source] = one if known is None else known.merged(one)
         told: list[Entry] = []
@@ -84,7 +116,7 @@ class LedgerEntries:
             assessed = self._assessed.get((one.tenant, one.source))
             if assessed is not None:
                 told.append(one.merged(assessed))
-            elif one.sampled:
+            elif (one.tenant, one.source) in checked:
                 told.append(one)
         return told
 
@@ -95,7 +127,7 @@ class LedgerEntries:
             corpus = self._corpus(key)
             if corpus not in changed:
                 continue
-            counts = {name: n for name, n in zip(COUNTS, found.counts, strict=True) if n}
+            counts = {"records": found.records} if found.records else {}
             one = CorpusSum(
                 tenant=corpus[0], service=corpus[1], dataset=corpus[2], last_ms=found.last_ms, counts=counts
             )
@@ -104,6 +136,14 @@ class LedgerEntries:
         for found in self._ingested.values():
             found.changed = False
         return list(sums.values())
+
+    def _sampled(self) -> list[Entry]:
+        told: list[Entry] = [
+            SampleSet(tenant=tenant, service=service, dataset=dataset, portion=self._portion, words=packed(words))
+            for (tenant, service, dataset), words in self._samples.items()
+        ]
+        self._samples.clear()
+        return told
 
     @staticmethod
     def _corpus(key: IngestKey) -> tuple[str, str, str]:
@@ -115,17 +155,17 @@ class LedgerEntries:
         for plan, cell in cells.items():
             for label, rule, judged in plan.coverage:
                 outputs: dict[str, int] = {}
-                passed = cell.count
+                passed = outputs_of = cell.count - cell.repeats
                 if judged:
                     for outcome in _DEVIATING:
-                        if n := cell.deviations.get((rule, outcome), 0):
+                        if n := _once(cell, rule, outcome):
                             outputs[outcome.value] = n
                             passed -= n
-                    passed -= cell.deviations.get((rule, Outcome.NOT_APPLICABLE), 0)
+                    passed -= _once(cell, rule, Outcome.NOT_APPLICABLE)
                     if passed:
                         outputs[Outcome.PASS.value] = passed
-                else:
-                    outputs[Outcome.INCONCLUSIVE.value] = cell.count
+                elif outputs_of:
+                    outputs[Outcome.INCONCLUSIVE.value] = outputs_of
                 if not outputs:
                     continue
                 one = CoverageSum(
@@ -141,6 +181,11 @@ class LedgerEntries:
         changed: list[Entry] = [one for key, one in found.items() if one != self._coverage.get(key)]
         self._coverage = found
         return changed
+
+
+def _once(cell: Cell, rule: Rule, outcome: Outcome) -> int:
+    """Return how many outputs of a cell a rule says something of, those that were told again left out."""
+    return cell.deviations.get((rule, outcome), 0) - cell.repeated_deviations.get((rule, outcome), 0)
 
 
 _DEVIATING = (Outcome.FAIL, Outcome.WAIVED, Outcome.INCONCLUSIVE, Outcome.ERROR)

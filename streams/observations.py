@@ -20,6 +20,7 @@ from hegui.rules.issues import issue_key
 from hegui.rules.ledgers.form import Entry
 from hegui.rules.observations import BLOCK_OFFSETS, MAX_UIDS, OBSERVATION_VERSION, ExportSum, Observation, Sum
 from hegui.streams.cells import Cell
+from hegui.streams.identities import RecordWindow
 from hegui.streams.ledger_entries import LedgerEntries
 from hegui.streams.metrics import Tallies
 
@@ -91,10 +92,13 @@ class Source:
     their block.
     """
 
-    def __init__(self, topic: str, partition: int, start: int, resume_at: int) -> None:
+    def __init__(
+        self, topic: str, partition: int, start: int, resume_at: int, records: RecordWindow | None = None
+    ) -> None:
         self.topic = topic
         self.partition = partition
         self.resume_at = resume_at
+        self._records = records
         self.position = start
         self.watermark_ms = 0
         self.told_ms = 0
@@ -112,7 +116,7 @@ class Source:
         self.cells = {}
         self._failures = {}
         self._exports = {}
-        self.ledgers = LedgerEntries()
+        self.ledgers = LedgerEntries(f"{self.topic}/{self.partition}|{self.block}", self._records)
 
     def next_block(self, offset: int) -> None:
         """Begin the block of `offset`; the sums of the old one must have been taken. Blocks begin at their first offset."""

@@ -94,7 +94,7 @@ def judge(engine: Engine, envelopes: Iterable[Envelope | DecodeError]) -> Iterat
         (at_ms,) = times_of((envelope,))
         group = engine.group(envelope.tenant, envelope.data.service)
         reused = seen.reused(envelope, msgspec.json.encode(envelope))
-        plan, deviations = engine.evaluate(group, envelope.data, at_ms, reused=reused)
+        plan, deviations = engine.evaluate(group, envelope.data, at_ms, reused=bool(reused))
         made = None
         if any(result.outcome in RECORDED for _, result in deviations or ()):
             made = violation(

@@ -125,8 +125,8 @@ class Run(NamedTuple):
     """When each happened, epoch milliseconds."""
     arrivals: list[int]
     """The broker's time of each, epoch milliseconds."""
-    reused: Sequence[bool]
-    """Whether the identity of each was used before with another content."""
+    reused: Sequence[bool | None]
+    """Whether the identity of each was used before with another content; None: it was not used before."""
 
     def halves(self) -> tuple[Run, Run]:
         """Return the two halves."""

@@ -26,12 +26,14 @@ KEPT_MS = 190 * 86_400_000
 """How long a user's inputs and suspensions are kept after the last: as long as results are kept."""
 MAX_INPUTS = 50
 """Latest inputs of a user that are kept: fewer are due a suspension, unless most come out of order."""
+MAX_GROUNDS = 10
+"""Latest suspensions of a user that can be taken back, since the inputs that each followed from are kept."""
 MAX_SUSPENSIONS = 200
 """Latest suspensions of a user that are remembered: as many as last a day each for as long as results are kept."""
 
 
 class AbusiveInput(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """One input that the service refused."""
+    """One input that the service refused, or of which a revision says that it was not to be refused."""
 
     at_ms: int
     """When, epoch milliseconds."""
@@ -39,6 +41,24 @@ class AbusiveInput(msgspec.Struct, frozen=True, array_like=True, order=True):
     """Its number among the user's inputs; -1: the event did not say."""
     event: str
     """Stands for the event's identity."""
+    revision: int = 0
+    """Revision of the event: the highest counts."""
+    refused: bool = True
+    """Whether it was to be refused; False: it was taken back, and counts no more however often it is told."""
+
+
+def once(*inputs: AbusiveInput) -> tuple[AbusiveInput, ...]:
+    """Return inputs in order, each event once: its highest revision; of one revision, as it was first seen."""
+    found: dict[str, AbusiveInput] = {}
+    for one in inputs:
+        known = found.get(one.event)
+        if known is None or _counts(one) < _counts(known):
+            found[one.event] = one
+    return tuple(sorted(found.values()))
+
+
+def _counts(one: AbusiveInput) -> tuple[int, int, int, bool]:
+    return (-one.revision, one.at_ms, one.number, one.refused)
 
 
 class AbusiveInputs(Entry, frozen=True, tag="abuse"):
@@ -63,23 +83,29 @@ class AbusiveInputs(Entry, frozen=True, tag="abuse"):
 
     def merged(self, later: Self) -> Self:
         """Return both together."""
+        inputs = once(*self.inputs, *later.inputs)
         # The earliest: the first suspension of a block follows from them, and covers the rest.
-        return msgspec.structs.replace(self, inputs=tuple(sorted({*self.inputs, *later.inputs})[:MAX_INPUTS]))
+        return msgspec.structs.replace(self, inputs=_bounded(inputs, slice(MAX_INPUTS)))
 
     def begin(self) -> AbuseState:
         """Return the empty state."""
         return AbuseState(tenant=self.tenant, service=self.service, user=self.user)
 
 
-def _latest(*inputs: AbusiveInput) -> tuple[AbusiveInput, ...]:
-    return tuple(sorted(set(inputs))[-MAX_INPUTS:])
+def _bounded(inputs: tuple[AbusiveInput, ...], kept: slice) -> tuple[AbusiveInput, ...]:
+    """Return inputs in order: some of those that were refused, and the latest that were taken back."""
+    refused = [one for one in inputs if one.refused]
+    back = [one for one in inputs if not one.refused]
+    return tuple(sorted([*refused[kept], *back[-MAX_INPUTS:]]))
 
 
 def suspension_due(inputs: tuple[AbusiveInput, ...]) -> int | None:
-    """Return when a suspension is due, epoch milliseconds: with the first input, in the order of time, that is one too many."""
+    """Return when a suspension is due, epoch milliseconds: with the first refused input, in the order of time, that is one too many."""
     day, on_day = None, 0
     numbers: list[int] = []
     for one in inputs:
+        if not one.refused:
+            continue
         today = datetime.fromtimestamp(one.at_ms / 1000, SHANGHAI).date()
         day, on_day = today, on_day + 1 if today == day else 1
         follows = bool(numbers) and numbers[-1] >= 0 and one.number == numbers[-1] + 1
@@ -97,13 +123,15 @@ class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
     user: str
     """The user, as a keyed hash."""
     inputs: tuple[AbusiveInput, ...] = ()
-    """The latest abusive inputs since the last suspension ended, in order."""
+    """The latest abusive inputs since the last suspension ended, and the latest that were taken back, in order."""
     told: tuple[int, ...] = ()
     """Suspensions that the evaluators were told of, by their first moment, the latest `MAX_SUSPENSIONS`."""
     until_ms: int = 0
     """When the last suspension ends: inputs before that count no more."""
     last_ms: int = 0
     """Event time of the latest input."""
+    grounds: tuple[tuple[int, tuple[AbusiveInput, ...]], ...] = ()
+    """The latest `MAX_GROUNDS` suspensions, by their first moment, and the inputs that each followed from."""
 
     @property
     def subject(self) -> str:
@@ -113,27 +141,61 @@ class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
     def step(self, place: Place, entry: AbusiveInputs) -> AbuseState:
         """Take inputs in. What lies before the end of a suspension that was told counts no more, however late it comes."""
         del place
-        inputs = _latest(*self.inputs, *(one for one in entry.inputs if one.at_ms > self.until_ms))
-        last_ms = max(self.last_ms, entry.inputs[-1].at_ms)
+        told = [one for one in entry.inputs if one.at_ms > self.until_ms or not one.refused]
+        inputs = _bounded(once(*self.inputs, *told), slice(-MAX_INPUTS, None))
+        last_ms = max(self.last_ms, *(one.at_ms for one in entry.inputs))
         if (inputs, last_ms) == (self.inputs, self.last_ms):
             return self
         return msgspec.structs.replace(self, inputs=inputs, last_ms=last_ms)
 
+    def admitted(self, before: Self | None, watermark_ms: int, policy: Policy) -> Self | None:
+        """Return the state; None for a user of whom nothing is known but what was taken back."""
+        if before is None and not any(one.refused for one in self.inputs):
+            return None
+        return super().admitted(before, watermark_ms, policy)
+
     def conclude(self, outcomes: Mapping[str, Outcome], at_ms: int, policy: Policy) -> Conclusion:
-        """Tell of a suspension that is due; at most one at a time."""
+        """Tell of a suspension that is due, at most one at a time; take one back that inputs no longer bear out."""
         del outcomes, at_ms
         lasts_ms = policy.suspension_hours * 3_600_000
-        state, facts = self, []
+        state, gone = self._borne_out(lasts_ms)
+        facts = []
         while (due_ms := suspension_due(state.inputs)) is not None:
             until_ms = due_ms + lasts_ms
+            ground = tuple(one for one in state.inputs if one.refused and one.at_ms <= due_ms)
             state = msgspec.structs.replace(
                 state,
-                inputs=tuple(one for one in state.inputs if one.at_ms > until_ms),
+                inputs=tuple(one for one in state.inputs if one.at_ms > until_ms or not one.refused),
                 told=(*state.told, due_ms)[-MAX_SUSPENSIONS:],
                 until_ms=until_ms,
+                grounds=(*state.grounds, (due_ms, ground))[-MAX_GROUNDS:],
             )
             facts.append(Suspension(self.tenant, self.service, self.user, due_ms, until_ms))
-        return Conclusion(state, tuple(facts))
+        told_again = {fact.from_ms for fact in facts}
+        retracted = [Suspension(self.tenant, self.service, self.user, at, at) for at in sorted(gone - told_again)]
+        return Conclusion(state, tuple(facts), tuple(retracted))
+
+    def _borne_out(self, lasts_ms: int) -> tuple[AbuseState, set[int]]:
+        """Return the state without suspensions whose inputs were taken back, and when those began.
+
+        What else was refused while such a suspension lasted is not known any more.
+        """
+        back = {one.event: one.revision for one in self.inputs if not one.refused}
+        state, gone = self, set()
+        for due_ms, ground in self.grounds:
+            left = tuple(one for one in ground if back.get(one.event, -1) < one.revision)
+            if left == ground or suspension_due(left) == due_ms:
+                continue
+            gone.add(due_ms)
+            told = tuple(at for at in state.told if at != due_ms)
+            state = msgspec.structs.replace(
+                state,
+                inputs=_bounded(once(*state.inputs, *left), slice(-MAX_INPUTS, None)),
+                told=told,
+                until_ms=max(told) + lasts_ms if told else 0,
+                grounds=tuple(one for one in state.grounds if one[0] != due_ms),
+            )
+        return state, gone
 
     def standing(self) -> tuple[Suspension, ...]:
         """Return the latest suspension: those before it are over."""

@@ -92,6 +92,8 @@ class CorpusState(State[CorpusSum], frozen=True, tag="corpus"):
     """Event time of the latest change, epoch milliseconds."""
     marks: Marks = msgspec.field(default_factory=dict)
     """Source partition to what was counted of it."""
+    sampled: dict[str, int] = msgspec.field(default_factory=dict)
+    """Samples by record, each once (`ledgers.samples`), as the keeper counted them; `marks` may hold samples that were told by number."""
     released_at_ms: int | None = None
     """When it was first released for training."""
 
@@ -115,13 +117,13 @@ class CorpusState(State[CorpusSum], frozen=True, tag="corpus"):
 
     def counts(self) -> dict[str, int]:
         """Return the counts, all of them."""
-        total = totals(self.marks)
+        total = summed(totals(self.marks), self.sampled)
         return {name: total.get(name, 0) for name in COUNTS}
 
     def judgement(self, watermark_ms: int, policy: Policy) -> Judgement | None:
-        """Return the ledger once every source has passed the release: what was taken in before it is counted then."""
-        del policy
-        if self.released_at_ms is None or watermark_ms < self.released_at_ms:
+        """Return the ledger once every source has passed the release: what was taken in before it is counted then. None when it is over."""
+        over_ms = self.over_ms(policy)
+        if self.released_at_ms is None or watermark_ms < self.released_at_ms or watermark_ms >= (over_ms or 0):
             return None
         return Judgement(CorpusLedger(self.tenant, self.service, **self.counts()), self.released_at_ms)
 

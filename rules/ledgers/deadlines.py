@@ -1,6 +1,7 @@
 """Deadlines: what must be done within a time after a notice, a complaint, an incident or an opt-out. Interim Measures arts. 14, 15.
 
-A case is told by one event and its revisions; the highest revision counts. The clock is the event time that every source has
+A case is told by one event and its revisions; the highest revision counts, whatever service it names: the cases of a tenant lie in
+one place, so that an answer finds its case though the service was renamed or is named otherwise. The clock is the event time that every source has
 reached, so that a deadline passes although nothing arrives, and a replay lets it pass at the same place.
 """
 
@@ -13,6 +14,7 @@ import msgspec
 from hegui.rules.blocks import Place
 from hegui.rules.ledgers.form import Entry, Judged, Judgement, State
 from hegui.rules.policy import Policy
+from hegui.rules.registry import OTHER
 
 CaseKind = Literal["notice", "complaint", "incident", "removal"]
 
@@ -21,6 +23,11 @@ KEPT_MS = 190 * 86_400_000
 
 SHOWN_MS = 3_600_000
 """How long a case that was dealt with too late still counts as open: long enough to be seen."""
+
+
+def case_place(tenant: str) -> str:
+    """Return where the cases of a tenant lie."""
+    return f"{tenant}|cases"
 
 
 class CaseUpdate(Entry, frozen=True, tag="case"):
@@ -38,11 +45,13 @@ class CaseUpdate(Entry, frozen=True, tag="case"):
     """When the clock began, epoch milliseconds: the earliest moment that any revision names, so that none can move it on."""
     done_ms: int | None = None
     """When it was dealt with."""
+    named: int = 0
+    """The revision that named the service."""
 
     @property
     def place(self) -> str:
-        """The service."""
-        return f"{self.tenant}|{self.service}"
+        """The tenant."""
+        return case_place(self.tenant)
 
     @property
     def name(self) -> str:
@@ -52,7 +61,8 @@ class CaseUpdate(Entry, frozen=True, tag="case"):
     def merged(self, later: Self) -> Self:
         """Return the one that counts, with the earliest beginning."""
         opened_ms = min(self.opened_ms, later.opened_ms)
-        return msgspec.structs.replace(max(self, later, key=_rank), opened_ms=opened_ms)
+        named, service = max(_naming(self), _naming(later))
+        return msgspec.structs.replace(max(self, later, key=_rank), opened_ms=opened_ms, service=service, named=named)
 
     def begin(self) -> CaseState:
         """Return the state before any event."""
@@ -63,7 +73,13 @@ class CaseUpdate(Entry, frozen=True, tag="case"):
             case=self.case,
             revision=-1,
             opened_ms=self.opened_ms,
+            named=-1,
         )
+
+
+def _naming(one: CaseUpdate | CaseState) -> tuple[int, str]:
+    # A name that the policy does not know must not take a case from the service that owes the answer.
+    return (-1 if one.service == OTHER else one.named, one.service)
 
 
 def _rank(one: CaseUpdate | CaseState) -> tuple[int, int]:
@@ -87,7 +103,7 @@ def overdue(opened_ms: int, done_ms: int | None, hours: int, at_ms: int) -> bool
     due_ms = opened_ms + hours * 3_600_000
     if done_ms is None:
         return at_ms > due_ms
-    return done_ms > due_ms and at_ms <= done_ms + SHOWN_MS
+    return due_ms < done_ms and due_ms < at_ms <= done_ms + SHOWN_MS
 
 
 class CaseState(State[CaseUpdate], frozen=True, tag="case"):
@@ -105,6 +121,13 @@ class CaseState(State[CaseUpdate], frozen=True, tag="case"):
     """When the clock began, epoch milliseconds."""
     done_ms: int | None = None
     """When it was dealt with."""
+    named: int = 0
+    """The highest revision that named a service of the policy: that service counts; -1: none did."""
+
+    @property
+    def place(self) -> str:
+        """The tenant."""
+        return case_place(self.tenant)
 
     @property
     def subject(self) -> str:
@@ -114,10 +137,17 @@ class CaseState(State[CaseUpdate], frozen=True, tag="case"):
     def step(self, place: Place, entry: CaseUpdate) -> CaseState:
         """Take a revision that is higher, and a beginning that is earlier."""
         del place
-        opened_ms = min(self.opened_ms, entry.opened_ms)
-        if _rank(entry) <= _rank(self):
-            return self if opened_ms == self.opened_ms else msgspec.structs.replace(self, opened_ms=opened_ms)
-        return msgspec.structs.replace(self, revision=entry.revision, opened_ms=opened_ms, done_ms=entry.done_ms)
+        counts = self if _rank(entry) <= _rank(self) else entry
+        named, service = max(_naming(self), _naming(entry))
+        after = msgspec.structs.replace(
+            self,
+            revision=counts.revision,
+            opened_ms=min(self.opened_ms, entry.opened_ms),
+            done_ms=counts.done_ms,
+            service=service,
+            named=named,
+        )
+        return self if after == self else after
 
     def judgement(self, watermark_ms: int, policy: Policy) -> Judgement:
         """Return the case as of the event time that every source has reached."""
@@ -145,14 +175,11 @@ class CaseState(State[CaseUpdate], frozen=True, tag="case"):
     def over_ms(self, policy: Policy) -> int | None:
         """Return when a case that was dealt with may be forgotten."""
         del policy
-        return None if self.done_ms is None else self.done_ms + KEPT_MS
+        return None if self.done_ms is None else max(self.opened_ms, self.done_ms) + KEPT_MS
 
     def late_ms(self, policy: Policy) -> int | None:
-        """Return when the first word of a case comes too late: it was known, dealt with and forgotten by then.
+        """Return when the first word of a case that was dealt with comes too late: it was known, and forgotten by then.
 
-        That of a removal never does: a register taken in today may have been observed years ago, and the sweep finds its records today.
+        That of one that was not never does: it is not over, however old it is.
         """
-        del policy
-        if self.kind == "removal" and self.done_ms is None:
-            return None
-        return max(self.opened_ms, self.done_ms or 0) + KEPT_MS
+        return self.over_ms(policy)

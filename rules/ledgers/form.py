@@ -40,6 +40,8 @@ class Conclusion(NamedTuple):
     state: State[Any]
     facts: Sequence[MadeFact] = ()
     """Facts for the evaluators."""
+    retracted: Sequence[MadeFact] = ()
+    """Facts that hold no more, to be removed from their topics."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="ledger"):
@@ -123,6 +125,25 @@ class State(msgspec.Struct, Generic[E], frozen=True, omit_defaults=True, kw_only
     def late_ms(self, policy: Policy) -> int | None:
         """Return the event time from which the first word of it is late, and not counted; None: never."""
         return self.over_ms(policy)
+
+    def admitted(self, before: Self | None, watermark_ms: int, policy: Policy) -> Self | None:
+        """Return the state after a step without what came too late to be judged.
+
+        Args:
+            before: what was known before the step.
+            watermark_ms: event time that every source has reached.
+            policy: says what is over.
+
+        Returns:
+            What is kept; None when nothing is.
+        """
+        late_ms = None if before is not None else self.late_ms(policy)
+        return None if late_ms is not None and late_ms <= watermark_ms else self
+
+    def left(self, watermark_ms: int, policy: Policy) -> Self | None:
+        """Return what is left of a state that was judged, itself when nothing of it is over; None: it may be forgotten."""
+        over_ms = self.over_ms(policy)
+        return None if over_ms is not None and over_ms <= watermark_ms else self
 
 
 def reference_of(*parts: str) -> str:

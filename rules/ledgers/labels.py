@@ -1,7 +1,7 @@
 """The label index: which content a number stands for, and which content carried a label. GB 45438-2025 Annex E; Labelling Measures art. 10.
 
-Kept for the services that the policy names (`label_index`), for `label_index_days`. Both are sets, so that late and repeated
-events change nothing but what they add. Holds references of numbers and contents, never the label itself.
+Kept for the services that the policy names (`label_index`), for `label_index_days`. Both are sets of events by their highest
+revision, so that late and repeated events change nothing but what they add, and a correction takes back what it corrects. Holds references of numbers and contents, never the label itself.
 """
 
 from __future__ import annotations
@@ -18,8 +18,38 @@ DAY_MS = 86_400_000
 SHOWN_MS = DAY_MS
 """How long a fault counts after the event that showed it: long enough to be seen, and then its issue can close."""
 
-MAX_CONTENTS = 2
-"""Contents of one number that are kept: one too many."""
+MAX_CONTENTS = 4
+"""Contents of one number that are kept: one is right, and a revision can take others back."""
+MAX_EVENTS = 4
+"""Events of one number and content, and of one content sent on, that are kept, the first and the last ones: a revision of another counts as an event of its own."""
+
+
+class NumberUse(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """That an output carried a number."""
+
+    at_ms: int
+    """When, epoch milliseconds."""
+    content: str
+    """What stands for the content."""
+    event: str
+    """Stands for the event's identity."""
+    revision: int = 0
+    """Revision of the event: the highest counts."""
+
+
+class Sent(msgspec.Struct, frozen=True, array_like=True):
+    """That a service sent a content on."""
+
+    service: str
+    """The service."""
+    at_ms: int
+    """When, epoch milliseconds."""
+    event: str = ""
+    """Stands for the event's identity; empty: not known, from an older version."""
+    revision: int = 0
+    """Revision of the event: the highest counts."""
+    labelled: bool = False
+    """Whether it carried a label after all: then a lower revision that said otherwise counts no more."""
 
 
 def _place(tenant: str) -> str:
@@ -34,10 +64,12 @@ class ProduceIdUse(Entry, frozen=True, tag="produce_id"):
     """The service whose output carried it."""
     produce_id: str
     """Stands for producer and number."""
-    contents: tuple[tuple[str, int], ...]
-    """What stands for the content, and when it was seen, epoch milliseconds; at most `MAX_CONTENTS`, the first of each."""
     last_ms: int
     """When an output last carried it, epoch milliseconds."""
+    uses: tuple[NumberUse, ...] = ()
+    """Which events gave it to which contents (`MAX_CONTENTS`, `MAX_EVENTS`)."""
+    contents: tuple[tuple[str, int], ...] = ()
+    """What older versions tell: contents and when each was first seen, without their events."""
 
     @property
     def place(self) -> str:
@@ -51,8 +83,12 @@ class ProduceIdUse(Entry, frozen=True, tag="produce_id"):
 
     def merged(self, later: Self) -> Self:
         """Return both together."""
-        last_ms = max(self.last_ms, later.last_ms)
-        return msgspec.structs.replace(self, contents=_contents(*self.contents, *later.contents), last_ms=last_ms)
+        return msgspec.structs.replace(
+            self,
+            uses=_uses(*self.uses, *later.uses),
+            contents=_contents(*self.contents, *later.contents),
+            last_ms=max(self.last_ms, later.last_ms),
+        )
 
     def begin(self) -> ProduceIdState:
         """Return the empty state."""
@@ -66,11 +102,26 @@ def _contents(*told: tuple[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(first.items(), key=lambda one: (one[1], one[0]))[:MAX_CONTENTS])
 
 
+def _uses(*told: NumberUse) -> tuple[NumberUse, ...]:
+    """Return uses in order: the highest revision of each event; of one revision, the first."""
+    events: dict[str, NumberUse] = {}
+    for one in told:
+        known = events.get(one.event)
+        if known is None or (-one.revision, one) < (-known.revision, known):
+            events[one.event] = one
+    kept: dict[str, list[NumberUse]] = {}
+    for one in sorted(events.values()):
+        of_content = kept.setdefault(one.content, []) if len(kept) < MAX_CONTENTS else kept.get(one.content)
+        if of_content is not None and len(of_content) < MAX_EVENTS:
+            of_content.append(one)
+    return tuple(sorted(one for of_content in kept.values() for one in of_content))
+
+
 class ProduceIdLedger(Judged, frozen=True):
     """What the rules see of a number."""
 
     contents: int
-    """Different contents that carried it, two at most."""
+    """Different contents that carried it, `MAX_CONTENTS` at most."""
     last_ms: int
     """When an output last carried it, epoch milliseconds."""
 
@@ -82,8 +133,10 @@ class ProduceIdState(State[ProduceIdUse], frozen=True, tag="produce_id"):
     """The service, as in the policy, else `other`."""
     produce_id: str
     """Stands for producer and number."""
+    uses: tuple[NumberUse, ...] = ()
+    """Which events gave it to which contents."""
     contents: tuple[tuple[str, int], ...] = ()
-    """What stands for its contents, and when each was first seen."""
+    """What older versions told: contents and when each was first seen, without their events."""
     last_ms: int = 0
     """When an output last carried it."""
 
@@ -93,27 +146,30 @@ class ProduceIdState(State[ProduceIdUse], frozen=True, tag="produce_id"):
         return self.service
 
     def step(self, place: Place, entry: ProduceIdUse) -> ProduceIdState:
-        """Take contents in."""
+        """Take uses in."""
         del place
-        contents = _contents(*self.contents, *entry.contents)
+        uses, contents = _uses(*self.uses, *entry.uses), _contents(*self.contents, *entry.contents)
         last_ms = max(self.last_ms, entry.last_ms)
-        if (contents, last_ms) == (self.contents, self.last_ms):
+        if (uses, contents, last_ms) == (self.uses, self.contents, self.last_ms):
             return self
-        return msgspec.structs.replace(self, contents=contents, last_ms=last_ms)
+        return msgspec.structs.replace(self, uses=uses, contents=contents, last_ms=last_ms)
+
+    def _distinct(self) -> int:
+        return len({*(one.content for one in self.uses), *(content for content, _ in self.contents)})
 
     def judgement(self, watermark_ms: int, policy: Policy) -> Judgement | None:
         """Return the number's contents; None when there is one, as nearly always."""
         del policy
-        if len(self.contents) == 1:
+        if (contents := self._distinct()) == 1:
             return None
-        ledger = ProduceIdLedger(self.tenant, self.service, len(self.contents), self.last_ms)
+        ledger = ProduceIdLedger(self.tenant, self.service, contents, self.last_ms)
         return Judgement(ledger, max(watermark_ms, self.last_ms))
 
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return when its fault is shown no longer."""
         del policy
         shown_to_ms = self.last_ms + SHOWN_MS + 1
-        return shown_to_ms if len(self.contents) > 1 and shown_to_ms > watermark_ms else None
+        return shown_to_ms if self._distinct() > 1 and shown_to_ms > watermark_ms else None
 
     def over_ms(self, policy: Policy) -> int:
         """Return when it is older than the index reaches."""
@@ -127,8 +183,8 @@ class ContentLabelUse(Entry, frozen=True, tag="content_label"):
     """Stands for the content."""
     labelled_ms: int | None = None
     """When it was first seen with a label, epoch milliseconds."""
-    lost: tuple[tuple[str, int], ...] = ()
-    """Service that sent it on without, and when last."""
+    lost: tuple[Sent, ...] = ()
+    """Who sent it on without, the latest ones; of an event that was corrected, that it had a label after all."""
 
     @property
     def place(self) -> str:
@@ -155,11 +211,20 @@ def _first(one: int | None, other: int | None) -> int | None:
     return min((at_ms for at_ms in (one, other) if at_ms is not None), default=None)
 
 
-def _lost(*told: tuple[str, int]) -> tuple[tuple[str, int], ...]:
-    last: dict[str, int] = {}
-    for service, at_ms in told:
-        last[service] = max(at_ms, last.get(service, at_ms))
-    return tuple(sorted(last.items(), key=lambda one: (one[1], one[0])))
+def _lost(*told: Sent) -> tuple[Sent, ...]:
+    """Return the latest, in order: the highest revision of each event; of one revision, that without a label."""
+    events: dict[str, Sent] = {}
+    for one in told:
+        # Older versions told no events: then the last of each service.
+        name = one.event or f"of {one.service}"
+        known = events.get(name)
+        if known is None or _sent(one) > _sent(known):
+            events[name] = one
+    return tuple(sorted(events.values(), key=lambda one: (one.at_ms, one.service, one.event))[-MAX_EVENTS:])
+
+
+def _sent(one: Sent) -> tuple[int, bool, int, str]:
+    return (one.revision, not one.labelled, one.at_ms, one.service)
 
 
 class ContentLabelLedger(Judged, frozen=True):
@@ -176,13 +241,17 @@ class ContentLabelState(State[ContentLabelUse], frozen=True, tag="content_label"
     """Stands for the content."""
     labelled_ms: int | None = None
     """When it was first seen with a label."""
-    lost: tuple[tuple[str, int], ...] = ()
-    """Service that sent it on without, and when last."""
+    lost: tuple[Sent, ...] = ()
+    """Who sent it on without, the latest ones; of an event that was corrected, that it had a label after all."""
 
     @property
     def subject(self) -> str:
         """The service that sent it on without a label, the last one of several; while there is none, nobody."""
-        return self.lost[-1][0] if self.lost else ""
+        lost = self._without()
+        return lost[-1].service if lost else ""
+
+    def _without(self) -> list[Sent]:
+        return [one for one in self.lost if not one.labelled]
 
     def step(self, place: Place, entry: ContentLabelUse) -> ContentLabelState:
         """Take in what was said."""
@@ -193,25 +262,25 @@ class ContentLabelState(State[ContentLabelUse], frozen=True, tag="content_label"
         return msgspec.structs.replace(self, labelled_ms=labelled_ms, lost=lost)
 
     def _faulty(self) -> bool:
-        return self.labelled_ms is not None and bool(self.lost)
+        return self.labelled_ms is not None and bool(self._without())
 
     def judgement(self, watermark_ms: int, policy: Policy) -> Judgement | None:
         """Return the content when it was known with a label and sent on without, in whichever order the two were told."""
         del policy
         if not self._faulty():
             return None
-        service, lost_ms = self.lost[-1]
-        return Judgement(ContentLabelLedger(self.tenant, service, lost_ms), max(watermark_ms, lost_ms))
+        last = self._without()[-1]
+        return Judgement(ContentLabelLedger(self.tenant, last.service, last.at_ms), max(watermark_ms, last.at_ms))
 
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return when its fault is shown no longer."""
         del policy
         if not self._faulty():
             return None
-        shown_to_ms = self.lost[-1][1] + SHOWN_MS + 1
+        shown_to_ms = self._without()[-1].at_ms + SHOWN_MS + 1
         return shown_to_ms if shown_to_ms > watermark_ms else None
 
     def over_ms(self, policy: Policy) -> int:
         """Return when it is older than the index reaches."""
-        last = max(self.labelled_ms or 0, *(at_ms for _, at_ms in self.lost), 0)
+        last = max(self.labelled_ms or 0, *(one.at_ms for one in self.lost), 0)
         return last + policy.label_index_days * DAY_MS

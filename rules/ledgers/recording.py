@@ -7,7 +7,7 @@ Records of a corpus are counted by cells (`Ingested`), since every one of them c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from hegui.rules.case_events import ComplaintEvent, IncidentEvent, NoticeEvent
 from hegui.rules.events import Envelope, GenerationEvent, IngestEvent, ReleaseEvent
@@ -18,7 +18,7 @@ from hegui.rules.ledgers.abuse import AbusiveInput, AbusiveInputs
 from hegui.rules.ledgers.corpora import CorpusSum
 from hegui.rules.ledgers.deadlines import CaseKind, CaseUpdate
 from hegui.rules.ledgers.form import Entry, reference_of
-from hegui.rules.ledgers.labels import ContentLabelUse, ProduceIdUse
+from hegui.rules.ledgers.labels import ContentLabelUse, NumberUse, ProduceIdUse, Sent
 from hegui.rules.ledgers.sessions import SessionUse
 from hegui.rules.ledgers.sources import SourceSum
 from hegui.rules.registry import OTHER, Service
@@ -72,8 +72,36 @@ def abusive_input(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int
         return ()
     tenant, service = _names(facts)
     number = -1 if event.input_number is None else event.input_number
-    one = AbusiveInput(seen_ms, number, reference_of(envelope.source, envelope.id)[:16])
+    one = AbusiveInput(seen_ms, number, _event_of(envelope), envelope.revision, refused=_refused(event))
     return (AbusiveInputs(tenant=tenant, service=service, user=event.user_key, inputs=(one,)),)
+
+
+def _event_of(envelope: Envelope) -> str:
+    return reference_of(envelope.source, envelope.id)[:16]
+
+
+def _refused(event: GenerationEvent) -> bool:
+    return event.moderation is not None and event.moderation.input_verdict == "block"
+
+
+def corrected(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) -> tuple[Entry, ...]:
+    """Return what a revision of an output takes back: that its input was refused, or that a label was lost.
+
+    Asked of revisions only: what an event says no more, its plan does not tell.
+    """
+    event = envelope.data
+    if not isinstance(event, GenerationEvent):
+        return ()
+    moderation = event.moderation
+    entries: tuple[Entry, ...] = ()
+    if moderation is not None and moderation.input_verdict not in {None, "block"}:
+        entries = abusive_input(envelope, facts, seen_ms, broker_ms)
+    if facts.service is not None and facts.service.label_index and labels(event.implicit_label):
+        received = event.propagation.received_sha256 if event.propagation is not None else None
+        if received is not None:
+            kept = Sent(facts.service.name, seen_ms, _event_of(envelope), envelope.revision, labelled=True)
+            entries += (ContentLabelUse(tenant=facts.tenant, content=reference_of(received), lost=(kept,)),)
+    return entries
 
 
 def label_use(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) -> tuple[Entry, ...]:
@@ -89,15 +117,13 @@ def label_use(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) ->
     for label in found if content else ():
         if label.producer and label.produce_id:
             number = reference_of(label.producer, label.produce_id)
-            contents = ((content, seen_ms),)
-            entries.append(
-                ProduceIdUse(tenant=tenant, service=service, produce_id=number, contents=contents, last_ms=seen_ms)
-            )
+            uses = (NumberUse(seen_ms, content, _event_of(envelope), envelope.revision),)
+            entries.append(ProduceIdUse(tenant=tenant, service=service, produce_id=number, uses=uses, last_ms=seen_ms))
     if found and content:
         entries.append(ContentLabelUse(tenant=tenant, content=content, labelled_ms=seen_ms))
     received = event.propagation.received_sha256 if event.propagation is not None else None
     if not found and received is not None:
-        lost = ((service, seen_ms),)
+        lost = (Sent(service, seen_ms, _event_of(envelope), envelope.revision),)
         entries.append(ContentLabelUse(tenant=tenant, content=reference_of(received), lost=lost))
     return tuple(entries)
 
@@ -134,6 +160,7 @@ def case_update(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) 
             kind=kind,
             case=reference_of(kind, envelope.source, envelope.id),
             revision=envelope.revision,
+            named=envelope.revision,
             opened_ms=seen_ms if opened_ms is None else min(opened_ms, seen_ms),
             done_ms=None if done_ms is None else min(done_ms, broker_ms),
         ),
@@ -148,35 +175,66 @@ _OF_TYPE: dict[type, tuple[Recorder, ...]] = {
 }
 
 
+class Counted(NamedTuple):
+    """What a record counted as when it was seen last."""
+
+    revision: int
+    """The highest revision seen."""
+    recorded: bool
+    """Whether it counted as a record."""
+    illegal: bool | None
+    """What its check found; None: it was not checked."""
+
+
 class Ingested:
     """Records of one pipeline, source and dataset version in one block: counted in place, since every record counts."""
 
-    __slots__ = ("changed", "counts", "illegal", "last_ms", "sampled")
+    __slots__ = ("changed", "checked", "illegal", "last_ms", "records", "sampled")
 
     def __init__(self) -> None:
-        self.counts = [0, 0, 0, 0, 0]
-        """As `ledgers.corpora.COUNTS`."""
+        self.records = 0
         self.sampled = 0
+        """Records that were checked, less those that count in an earlier block."""
         self.illegal = 0
+        """Those of them that are illegal, less those that were taken back."""
         self.last_ms = 0
         self.changed = False
+        self.checked = False
+        """Whether the block said anything of checks."""
 
-    def add(self, event: IngestEvent, revision: int, seen_ms: int) -> None:
-        """Count a record. A revision is the same record once more: only what it adds of sampling counts."""
+    def add(self, event: IngestEvent, revision: int, seen_ms: int, before: Counted | None = None) -> Counted:
+        """Count a record, once however often it is told; a higher revision replaces what a lower one found.
+
+        Args:
+            event: the record.
+            revision: revision of the event.
+            seen_ms: event time that it counts with.
+            before: what it counted as before; None: it is not known. Then a revision is believed to be of a record that
+                was counted and not checked yet.
+
+        Returns:
+            What it counts as now.
+        """
         self.changed = True
         self.last_ms = max(self.last_ms, seen_ms)
-        if not revision:
-            self.counts[0] += 1
-            check = event.content_check
-            if check is not None and check.illegal is not None:
-                self.sampled += 1
-                self.illegal += check.illegal
-        inspection = event.inspection
-        if inspection is not None:
-            for place, passed in ((1, inspection.human_passed), (3, inspection.technical_passed)):
-                if passed is not None:
-                    self.counts[place] += 1
-                    self.counts[place + 1] += passed
+        if before is None:
+            before = Counted(-1, recorded=False, illegal=None)
+        first = not revision and not before.recorded
+        self.records += first
+        illegal = before.illegal
+        check = event.content_check
+        if revision > before.revision and check is not None and check.illegal is not None:
+            self.checked = True
+            self.sampled += illegal is None
+            self.illegal += check.illegal - bool(illegal)
+            illegal = check.illegal
+        if first and before.revision < 0:
+            return _FIRST[illegal]
+        return Counted(max(revision, before.revision), recorded=first or before.recorded, illegal=illegal)
+
+
+_FIRST = {illegal: Counted(0, recorded=True, illegal=illegal) for illegal in (None, False, True)}
+"""What nearly every record counts as: one object for all of them."""
 
 
 IngestKey = tuple[str, str, str | None, str | None, str | None]

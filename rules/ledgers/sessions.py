@@ -2,11 +2,12 @@
 
 A session's outputs are merged into stretches of use; a longer pause ends a stretch. The clock starts with a stretch and starts
 again with each reminder. Stretches and reminders are sets, so that late and repeated events change nothing but what they add.
+Use that has ended is judged once more with its end, and then forgotten, so that a session that comes back is judged by its new use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Self
 
@@ -71,15 +72,13 @@ class SessionUse(Entry, frozen=True, tag="session"):
 
     def merged(self, later: Self) -> Self:
         """Return both together."""
+        reminders = tuple(sorted({*self.reminders, *later.reminders}))
         return msgspec.structs.replace(
             self,
-            stretches=self._joined(*self.stretches, *later.stretches),
-            reminders=tuple(sorted({*self.reminders, *later.reminders})),
+            stretches=_of_session(self.session, (*self.stretches, *later.stretches)),
+            reminders=reminders,
             told=self.told or later.told,
         )
-
-    def _joined(self, *stretches: Stretch) -> tuple[Stretch, ...]:
-        return _of_session(self.session, stretches)
 
     def begin(self) -> SessionState:
         """Return the empty state."""
@@ -119,8 +118,8 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
     def step(self, place: Place, entry: SessionUse) -> SessionState:
         """Take stretches and reminders in."""
         del place
-        stretches = _of_session(self.session, (*self.stretches, *entry.stretches))
         reminders = tuple(sorted({*self.reminders, *entry.reminders}))
+        stretches = _of_session(self.session, (*self.stretches, *entry.stretches))
         told = self.told or entry.told
         if (stretches, reminders, told) == (self.stretches, self.reminders, self.told):
             return self
@@ -141,8 +140,16 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
         return last if last < reminder_ms else max(first, reminder_ms - PAUSE_MS)
 
     def judgement(self, watermark_ms: int, policy: Policy) -> Judgement | None:
-        """Return the longest time without a reminder, as far as every source has come."""
-        past = [(since, min(last, watermark_ms)) for since, last in self._uses(policy) if since <= watermark_ms]
+        """Return the longest time without a reminder, as far as every source has come.
+
+        Less `PAUSE_MS`, since a reminder may follow so soon that it counts for the output before it: told one by one or all at
+        once, outputs come to the same.
+        """
+        past = [
+            (since, max(since, min(last, watermark_ms - PAUSE_MS)))
+            for since, last in self._uses(policy)
+            if since <= watermark_ms
+        ]
         if not past:
             return None
         longest = max(last - since for since, last in past)
@@ -153,11 +160,44 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
         """Tell whether the first use that is known may go on from one that is not."""
         return self.stretches[0][0] <= lost_ms + policy.session_pause_minutes * 60_000
 
+    def _ends_ms(self, use: Stretch, policy: Policy) -> int:
+        """Return when continuous use has ended: the pause after its last output has lasted long enough."""
+        return use[1] + policy.session_pause_minutes * 60_000 + 1
+
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
-        """Return when two hours have passed for use that is known already but lies ahead of a source."""
-        due = [since + TWO_HOURS_MS + 1 for since, last in self._uses(policy) if last > since + TWO_HOURS_MS]
+        """Return when use that is known already and lies ahead of a source begins, has lasted two hours, or ends."""
+        uses = self._uses(policy)
+        due = [since + TWO_HOURS_MS + PAUSE_MS + 1 for since, last in uses if last > since + TWO_HOURS_MS]
+        due += [uses[0][0]]
+        due += [self._ends_ms(use, policy) for use in joined(self.stretches, policy.session_pause_minutes * 60_000)]
         return min((at_ms for at_ms in due if at_ms > watermark_ms), default=None)
 
     def over_ms(self, policy: Policy) -> int:
         """Return when the pause after the last output has lasted long enough to end the session."""
-        return self.stretches[-1][1] + policy.session_pause_minutes * 60_000 + 1
+        return self._ends_ms(self.stretches[-1], policy)
+
+    def admitted(self, before: Self | None, watermark_ms: int, policy: Policy) -> Self | None:
+        """Return the session without use that had ended already when it was told: it was judged, or came too late."""
+        known = () if before is None else before.stretches
+        return self._of(
+            policy,
+            lambda use: self._ends_ms(use, policy) > watermark_ms or any(use[0] <= at <= use[1] for at, _ in known),
+        )
+
+    def left(self, watermark_ms: int, policy: Policy) -> Self | None:
+        """Return the session without use that has ended."""
+        return self._of(policy, lambda use: self._ends_ms(use, policy) > watermark_ms)
+
+    def _of(self, policy: Policy, kept: Callable[[Stretch], bool]) -> Self | None:
+        """Return the session with the continuous use that is kept, None without any."""
+        uses = joined(self.stretches, policy.session_pause_minutes * 60_000)
+        held = [use for use in uses if kept(use)]
+        if len(held) == len(uses):
+            return self
+        if not held:
+            return None
+        return msgspec.structs.replace(
+            self,
+            stretches=tuple(one for one in self.stretches if any(use[0] <= one[0] <= use[1] for use in held)),
+            reminders=tuple(at for at in self.reminders if any(use[0] <= at <= use[1] for use in held)),
+        )

@@ -123,7 +123,8 @@ class SourceState(State[SourceSum], frozen=True, tag="source"):
     def step(self, place: Place, entry: SourceSum) -> SourceState:
         """Count a block's sum in."""
         changes: dict[str, Any] = {}
-        if entry.sampled:
+        # Corrections may bring the counts of a block back to nothing, or below.
+        if entry.sampled or entry.illegal or place.source in self.marks:
             marks = counted(self.marks, place, {"sampled": entry.sampled, "illegal": entry.illegal})
             if marks is not None and marks != self.marks:
                 changes["marks"] = marks
@@ -144,7 +145,7 @@ class SourceState(State[SourceSum], frozen=True, tag="source"):
                 OTHER,
                 self.source,
                 total.get("sampled", 0) - self.cleared.get("sampled", 0),
-                total.get("illegal", 0) - self.cleared.get("illegal", 0),
+                max(0, total.get("illegal", 0) - self.cleared.get("illegal", 0)),
                 self.assessed,
                 self.assessed_illegal,
                 self.assessed_at_ms,

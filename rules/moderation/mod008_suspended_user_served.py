@@ -59,6 +59,16 @@ def _suspended(from_ms: int, to_ms: int = BASE_AT_MS + _HOUR_MS, service: str = 
         ),
         passes("nobody is suspended, whoever the user is", user_key=None),
         unclear("user not known, others are suspended", given=_suspended(0), user_key=None),
+        unclear(
+            "an input was refused, and nobody can say whose it was",
+            user_key=None,
+            moderation=Moderation(verdict="none", action="blocked", input_verdict="block"),
+        ),
+        passes(
+            "an input was refused, whose it was is known",
+            user_key=PERSON,
+            moderation=Moderation(verdict="none", action="blocked", input_verdict="block"),
+        ),
         unclear("moderation not known", given=_suspended(0), user_key=PERSON, moderation=None),
         unclear(
             "what was done is not known", given=_suspended(0), user_key=PERSON, moderation=Moderation(verdict="allow")
@@ -71,13 +81,18 @@ def suspended_user_served(event: GenerationEvent, facts: Facts) -> Result:
 
     Why: after three such inputs in a row, or five on one day, the service must be suspended for that user. The
     numbers are known from memory only, so this rule is counted and never pages. An input counts when
-    `moderation.input_verdict` is `block`; "in a row" needs `input_number`.
+    `moderation.input_verdict` is `block`; "in a row" needs `input_number`. An event counts once however often it is
+    sent, and no more when a revision says that its input was not to be refused: a suspension that followed from it is
+    taken back, for the latest ten suspensions of a user. A refused input of which `user_key` is absent counts for
+    nobody and leaves the rule undecided.
 
     When it fires:
     1. Open a sample violation by its `source` and `id`, and find the user in the service's own log.
     2. Check that the service suspends users by itself, and how soon.
     3. Watch the failure rate of this rule for 15 minutes.
     """
+    if event.user_key is None and event.moderation is not None and event.moderation.input_verdict == "block":
+        return inconclusive("user_key")
     if not facts.snapshot.suspensions.records:
         return PASS
     if event.user_key is None:

@@ -215,6 +215,7 @@ class IssueKeeper:
             observation: the record.
         """
         issues, progress = self.issues[partition], self.progress[partition]
+        since_ms = progress.reached_ms(self.inputs)
         if observation.watermark_ms != NO_TIME:
             reached = max(progress.watermarks.get(observation.source, 0), observation.watermark_ms)
             progress.watermarks[observation.source] = reached
@@ -232,7 +233,7 @@ class IssueKeeper:
             if after is not None and after is not before:
                 issues[key] = changed[key] = after
         counted, touched = self.exports.count(partition, offset, observation, min(watermark_ms, at_ms))
-        told = self.ledgers.step(partition, observation, watermark_ms)
+        told = self.ledgers.step(partition, observation, since_ms, watermark_ms)
         verdicts = [
             ((tenant, verdict.rule, entity), verdict.outcome, verdict.event_ms)
             for tenant, entity in sorted(touched)

@@ -15,6 +15,7 @@ from hegui.rules.ledgers.coverage import CoverageState
 from hegui.rules.ledgers.deadlines import CaseKind, CaseState
 from hegui.rules.ledgers.form import State
 from hegui.rules.ledgers.labels import ContentLabelState, ProduceIdState
+from hegui.rules.ledgers.samples import SampleState
 from hegui.rules.ledgers.sessions import SessionState
 from hegui.rules.ledgers.sources import SourceState
 
@@ -128,6 +129,8 @@ def state_contents(states: Iterable[State[Any]]) -> list[StateContent]:
                 )
             case CaseState(done_ms=None):
                 found.append(CaseContent(state.tenant, state.service, state.kind, state.case, state.opened_ms))
+            case SampleState():
+                pass  # counted in its dataset version
             case CaseState() | SessionState() | AbuseState() | ProduceIdState() | ContentLabelState():
                 service = "" if isinstance(state, ContentLabelState) else state.service
                 counts[state.tenant, service, str(state.__struct_config__.tag)] += 1

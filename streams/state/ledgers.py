@@ -22,18 +22,21 @@ from hegui.rules.exports import ExportLedger
 from hegui.rules.fact_tables import CondemnedSource, MadeFact
 from hegui.rules.facts import Snapshot
 from hegui.rules.ledgers.abuse import AbuseState
-from hegui.rules.ledgers.corpora import CorpusState
+from hegui.rules.ledgers.corpora import CorpusState, CorpusSum
 from hegui.rules.ledgers.coverage import CoverageState
-from hegui.rules.ledgers.deadlines import CaseState
+from hegui.rules.ledgers.deadlines import CaseState, CaseUpdate
 from hegui.rules.ledgers.form import Entry, State, label_of
 from hegui.rules.ledgers.labels import ContentLabelState, ProduceIdState
+from hegui.rules.ledgers.samples import SampleState
 from hegui.rules.ledgers.sessions import SessionState
 from hegui.rules.ledgers.sources import SourceState
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
+from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.ledger_gauges import LedgerGauges
 from hegui.streams.state.observation_gaps import undecided
+from hegui.streams.state.samples import Samples
 from hegui.streams.stored import decode_stored, encode_stored
 
 log = structlog.get_logger()
@@ -47,6 +50,7 @@ VERSION = 1
 AnyState = (
     SourceState
     | CorpusState
+    | SampleState
     | CoverageState
     | SessionState
     | CaseState
@@ -60,6 +64,9 @@ MAX_DUE = 200
 
 PORTION = 50
 """States whose standing facts are told again with one observation."""
+
+MAX_PORTIONS = 50
+"""Portions of one state that one observation forgets: the same holds for their writes."""
 
 LOST_SHOWN_MS = 190 * 86_400_000
 """How long what passes is undecided after observations were lost: as long as results are kept."""
@@ -111,6 +118,8 @@ class _Partition:
         """Issue to how many states are what, but for passes."""
         self.holding: dict[IssueOf, set[bytes]] = {}
         """Issue to the states that failed, and cannot be decided now: what is unknown does not close what was known."""
+        self.unfinished: dict[bytes, int] = {}
+        """State of which portions are left to be forgotten with the next observation to when it was over."""
         self.shown = True
         """Whether the states are in the gauges."""
         self.judge_all = True
@@ -118,7 +127,10 @@ class _Partition:
         """Up to when observations were lost before they were counted, by event time."""
         self.untold: deque[bytes] = deque()
         """States whose standing facts this process has not told yet."""
+        self.samples = Samples()
         self._next: dict[bytes, int] = {}
+        self._told: dict[str, tuple[int, int, set[bytes]]] = {}
+        """Source partition to the block of its last late entry, how far that had come, and the states of its late entries."""
 
     def wake(self, key: bytes, moments: list[int]) -> None:
         """Note that a state must be looked at at the first of some moments."""
@@ -130,15 +142,34 @@ class _Partition:
             self._next[key] = at_ms
             heapq.heappush(self._wakes, (at_ms, key))
 
-    def due(self, watermark_ms: int) -> Iterator[bytes]:
-        """Yield the states that must be looked at, at most `MAX_DUE` of them, and forget that."""
-        for _ in range(MAX_DUE):
-            if not self._wakes or self._wakes[0][0] > watermark_ms:
-                return
-            at_ms, key = heapq.heappop(self._wakes)
-            if self._next.get(key) == at_ms:
-                del self._next[key]
-                yield key
+    def due(self, watermark_ms: int) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield the moments that have come, in their order, each with the states to look at then, and forget that.
+
+        At most `MAX_DUE` states; what is noted meanwhile counts too.
+        """
+        left = MAX_DUE
+        while left and self._wakes and self._wakes[0][0] <= watermark_ms:
+            moment_ms = self._wakes[0][0]
+            keys: list[bytes] = []
+            while len(keys) < left and self._wakes and self._wakes[0][0] == moment_ms:
+                _, key = heapq.heappop(self._wakes)
+                if self._next.get(key) == moment_ms:
+                    del self._next[key]
+                    keys.append(key)
+            left -= len(keys)
+            yield moment_ms, keys
+
+    def late(self, observation: Observation, key: bytes) -> bool:
+        """Tell whether a late entry is the first of its state in its block: blocks repeat what they told, and may be read again."""
+        block, upto, keys = self._told.get(observation.source, (-1, 0, set()))
+        if observation.upto < upto:
+            return False
+        if observation.block != block:
+            keys = set()
+        first = key not in keys
+        keys.add(key)
+        self._told[observation.source] = (observation.block, observation.upto, keys)
+        return first
 
 
 class LedgerKeeper:
@@ -184,6 +215,12 @@ class LedgerKeeper:
         for key, value in table.items():
             if key.startswith(LEDGER) and (held := self._partitions.get(int.from_bytes(key[2:4], "big"))) is not None:
                 held.states[key] = state = read_state(value)
+                if isinstance(state, CaseState) and not _in_place(key, state):
+                    raise StateVersionError(
+                        "a case lies where an older hegui kept it, by service; rebuild the state (streams/state.md)"
+                    )
+                if isinstance(state, SampleState):
+                    held.samples.take(_version_of(int.from_bytes(key[2:4], "big"), state), key, state.words)
                 self._gauges.replace(key, None, state)
                 if state.standing():
                     held.untold.append(key)
@@ -214,13 +251,16 @@ class LedgerKeeper:
         held.counts.clear()
         held.said.clear()
 
-    def step(self, partition: int, observation: Observation, watermark_ms: int) -> LedgerStep:
-        """Count the entries of an observation, and let time pass.
+    def step(self, partition: int, observation: Observation, since_ms: int, watermark_ms: int) -> LedgerStep:
+        """Count the entries of an observation, and let time pass from one moment at which something is due to the next.
+
+        So however far time goes at once, states are judged as if it had passed second by second: after an outage, or in a rebuild.
 
         Args:
             partition: partition of the observations topic.
             observation: the record.
-            watermark_ms: event time that all known sources have reached.
+            since_ms: event time that all known sources had reached before it.
+            watermark_ms: event time that they have reached with it.
         """
         held = self._partitions[partition]
         self._gauges.now_ms = watermark_ms
@@ -231,63 +271,124 @@ class LedgerKeeper:
         for entry in entries:
             key = ledger_place(partition, type(entry), entry.place, entry.name)
             before = held.states.get(key)
-            after: State[Any] = (before if before is not None else entry.begin()).step(observation, entry)
-            if after is before:
+            stepped: State[Any] = (before if before is not None else entry.begin()).step(observation, entry)
+            if stepped is before:
                 continue
-            if before is None:
-                late_ms = after.late_ms(self._policy)
-                if late_ms is not None and late_ms <= watermark_ms:
-                    # Nothing is known of it any more: to judge it now would be to judge it without what else there was.
+            after = stepped.admitted(before, watermark_ms, self._policy)
+            if after is None:
+                # Nothing is known of it any more: to judge it now would be to judge it without what else there was.
+                late_ms = stepped.late_ms(self._policy)
+                if late_ms is not None and late_ms <= watermark_ms and held.late(observation, key):
                     self._metrics.late_entries.labels(str(entry.__struct_config__.tag)).inc()
-                    continue
+                continue
+            if after == before:
+                continue
             changed.setdefault(key, before)
             held.states[key] = after
-        due = dict.fromkeys(changed)
-        due.update(dict.fromkeys(held.due(watermark_ms)))
+            if isinstance(after, SampleState):
+                version = _version_of(partition, after)
+                held.samples.take(version, key, after.words)
+                if version in held.states:
+                    changed.setdefault(version, held.states[version])
+        now = dict.fromkeys(changed)
         if held.judge_all:
-            due.update(dict.fromkeys(held.states))
+            now.update(dict.fromkeys(held.states))
+        self._judge(held, now, since_ms, changed, done)
+        for moment_ms, keys in held.due(watermark_ms):
+            self._judge(held, keys, moment_ms, changed, done)
+        # A failure lasts until now: its issue must not look older than it is.
+        failing = [key for key in now if Outcome.FAIL in held.said.get(key, {}).values()]
+        self._judge(held, failing, watermark_ms, changed, done)
+        held.judge_all = False
+        for key, over_ms in held.unfinished.items():
+            held.wake(key, [over_ms])
+        held.unfinished.clear()
+        for _ in range(min(PORTION, len(held.untold))):
+            if (standing := held.states.get(held.untold.popleft())) is not None:
+                done.facts.extend(standing.standing())
+        return done
+
+    def _judge(
+        self,
+        held: _Partition,
+        keys: Iterable[bytes],
+        at_ms: int,
+        changed: dict[bytes, State[Any] | None],
+        done: LedgerStep,
+    ) -> None:
+        """Judge states as of an event time; then forget what is over, whose failures have been told by then."""
         touched: dict[IssueOf, int] = {}
-        for key in due:
+        over: dict[bytes, State[Any] | None] = {}
+        for key in keys:
             state = held.states.get(key)
-            if state is not None:
-                self._look_at(held, key, state, changed, watermark_ms, touched, done)
+            if state is None:
+                continue
+            self._look_at(held, key, state, at_ms, changed, touched, done)
+            left = held.states[key].left(at_ms, self._policy)
+            if left is not held.states[key]:
+                over[key] = left
+        self._conclude(held, touched, done)
+        touched = {}
+        for key, left in over.items():
+            changed[key] = state = held.states[key]
+            if left is not None:
+                held.states[key] = left
+                self._look_at(held, key, left, at_ms, changed, touched, done)
+                continue
+            touched.update(dict.fromkeys(self._say(held, key, {}), at_ms))
+            if not self._without_portions(held, key, done):
+                held.unfinished[key] = at_ms
+                del changed[key]
+                continue
+            del held.states[key], changed[key]
+            done.writes[key] = None
+            done.retracted.extend(state.retracted())
+            self._gauges.replace(key, state, None)
+        self._conclude(held, touched, done)
+
+    def _without_portions(self, held: _Partition, key: bytes, done: LedgerStep) -> bool:
+        """Forget the portions of a state that is over, `MAX_PORTIONS` at a time; tell whether none is left."""
+        portions = held.samples.portions(key)
+        for portion in [*portions][:MAX_PORTIONS]:
+            self._gauges.replace(portion, held.states.pop(portion), None)
+            done.writes[portion] = None
+            del portions[portion]
+        if not portions:
+            held.samples.forget(key)
+        return not portions
+
+    def _conclude(self, held: _Partition, touched: Mapping[IssueOf, int], done: LedgerStep) -> None:
+        """Say what all states of an issue come to."""
         for issue, event_ms in touched.items():
             counts = held.counts.get(issue, Counter[Outcome]())
             outcome = next((found for found in _WORST if counts[found]), Outcome.PASS)
             if outcome is not Outcome.FAIL and outcome is not Outcome.WAIVED:
                 outcome = Outcome.INCONCLUSIVE if held.holding.get(issue) else Outcome.PASS
             done.verdicts.append(Verdict(issue, outcome, event_ms))
-        held.judge_all = False
-        for _ in range(min(PORTION, len(held.untold))):
-            if (standing := held.states.get(held.untold.popleft())) is not None:
-                done.facts.extend(standing.standing())
-        return done
 
     def _look_at(
         self,
         held: _Partition,
         key: bytes,
         state: State[Any],
-        changed: Mapping[bytes, State[Any] | None],
-        watermark_ms: int,
+        moment_ms: int,
+        changed: dict[bytes, State[Any] | None],
         touched: dict[IssueOf, int],
         done: LedgerStep,
     ) -> None:
-        """Judge a state, draw the conclusion, store it or forget it, and note when to look at it again."""
-        before = changed.get(key, state)
-        judgement = state.judgement(watermark_ms, self._policy)
+        """Judge a state, draw the conclusion, store it, and note when to look at it again."""
+        before = changed.pop(key, state)
+        if isinstance(state, CorpusState) and (counts := held.samples.counts(key)) != state.sampled:
+            state = msgspec.structs.replace(state, sampled=counts)
+        judgement = state.judgement(moment_ms, self._policy)
         outcomes = {} if judgement is None else self._outcomes(judgement.ledger, judgement.at_ms)
-        at_ms = watermark_ms if judgement is None else judgement.at_ms
+        at_ms = moment_ms if judgement is None else judgement.at_ms
         conclusion = state.conclude(outcomes, at_ms, self._policy)
         done.facts.extend(conclusion.facts)
-        after: State[Any] | None = conclusion.state
-        over_ms = conclusion.state.over_ms(self._policy)
-        if over_ms is not None and over_ms <= watermark_ms:
-            after = None
-            outcomes = {}
-        if self._lacks(held, state, watermark_ms):
+        if self._lacks(held, state, moment_ms):
             # Only what is said of it: a fact (a source is cleared) rests on what is known.
             outcomes = undecided(outcomes)
+        done.retracted.extend(conclusion.retracted)
         issues = {
             (state.tenant, rule, state.subject): outcome
             for rule, outcome in outcomes.items()
@@ -296,20 +397,16 @@ class LedgerKeeper:
         passed = {(state.tenant, rule, state.subject) for rule, outcome in outcomes.items() if outcome is Outcome.PASS}
         for issue in {*self._say(held, key, issues), *passed}:
             touched[issue] = max(at_ms, touched.get(issue, 0))
-        if after is None:
-            del held.states[key]
-            done.writes[key] = None
-            done.retracted.extend(state.retracted())
-        else:
-            held.states[key] = after
-            if after is not before:
-                done.writes[key] = encode_stored(after, VERSION)
-            held.wake(key, [ms for ms in (after.wake_ms(watermark_ms, self._policy), over_ms) if ms is not None])
+        after = held.states[key] = conclusion.state
+        if after is not before:
+            done.writes[key] = encode_stored(after, VERSION)
+        moments = (after.wake_ms(moment_ms, self._policy), after.over_ms(self._policy))
+        held.wake(key, [ms for ms in moments if ms is not None and ms > moment_ms])
         self._gauges.replace(key, before, after)
 
-    def _lacks(self, held: _Partition, state: State[Any], watermark_ms: int) -> bool:
+    def _lacks(self, held: _Partition, state: State[Any], at_ms: int) -> bool:
         lost_ms = held.lost_ms
-        return lost_ms is not None and watermark_ms <= lost_ms + LOST_SHOWN_MS and state.may_lack(lost_ms, self._policy)
+        return lost_ms is not None and at_ms <= lost_ms + LOST_SHOWN_MS and state.may_lack(lost_ms, self._policy)
 
     def _say(self, held: _Partition, key: bytes, now: dict[IssueOf, Outcome]) -> set[IssueOf]:
         """Note what the rules say of a state; return the issues that this concerns."""
@@ -347,6 +444,15 @@ class LedgerKeeper:
             if result.outcome is Outcome.ERROR:
                 log.error("rule_raised", rule=rule.id, service=label_of(ledger.service))
         return {rule: result.outcome for rule, result in plan.outcomes(deviations or ()).items()}
+
+
+def _in_place(key: bytes, state: CaseState) -> bool:
+    return key == ledger_place(int.from_bytes(key[2:4], "big"), CaseUpdate, state.place, state.case)
+
+
+def _version_of(partition: int, state: SampleState) -> bytes:
+    """Return the table key of the dataset version that a portion of samples belongs to."""
+    return ledger_place(partition, CorpusSum, state.place, state.dataset)
 
 
 def read_state(value: bytes) -> State[Any]:

@@ -6,6 +6,7 @@ from itertools import pairwise, permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hegui.rules.ledgers.abuse import KEPT_MS, MAX_INPUTS, AbuseState, AbusiveInput, AbusiveInputs, suspension_due
 from hegui.rules.policy import Policy
@@ -116,6 +117,71 @@ def test_what_comes_late_and_lies_in_a_suspension_that_was_told_counts_no_more()
     state, due = conclusions(entry((5, 1), (6, 2), (7, 3)), entry((1, 9), (2, 10), (3, 11)), entry((5, 1)))
     assert due == [7]
     assert state.inputs == ()
+
+
+def back(at: int, number: int, revision: int = 1) -> AbusiveInputs:
+    """A revision that says that an input was not to be refused."""
+    one = AbusiveInput(DAY_START_MS + at, number, f"e{at}", revision, refused=False)
+    return AbusiveInputs(tenant="default", service="svc", user="k1:" + "0" * 64, inputs=(one,))
+
+
+def test_an_event_counts_once_however_often_and_whenever_its_copies_arrive() -> None:
+    """The producer's clock is ahead: each copy is dated by the broker."""
+    copies = [replace(entry((at, -1)), inputs=(AbusiveInput(DAY_START_MS + at, -1, "e"),)) for at in range(5)]
+    for order in (copies, copies[::-1]):
+        state, due = conclusions(*order)
+        assert (due, len(state.inputs), state.inputs[0].at_ms) == ([], 1, DAY_START_MS)
+    assert copies[3].merged(copies[1]).inputs == copies[1].inputs
+
+
+def test_an_input_that_was_taken_back_counts_no_more_in_whatever_order() -> None:
+    parts = [entry((1, 1)), entry((2, 2)), back(2, 2), entry((3, 3))]
+    for order in permutations(parts):
+        assert suspension_due(told(*order).inputs) is None
+        merged = order[0].merged(order[1]).merged(order[2]).merged(order[3])
+        assert suspension_due(merged.inputs) is None
+    again = told(*parts).step(At(), entry((2, 2)))
+    assert again == told(*parts)
+    refused_after_all = replace(entry((2, 2)), inputs=(AbusiveInput(DAY_START_MS + 2, 2, "e2", 2),))
+    assert suspension_due(again.step(At(), refused_after_all).inputs) == DAY_START_MS + 3
+
+
+def test_a_suspension_whose_inputs_were_taken_back_is_taken_back_too() -> None:
+    state, due = conclusions(entry((1, 1), (2, 2), (3, 3)))
+    assert due == [3]
+    conclusion = state.step(At(), back(2, 2)).conclude({}, 0, POLICY)
+    (gone,) = conclusion.retracted
+    assert (gone.record_key(), conclusion.facts) == (f"default|svc|{state.user}|{DAY_START_MS + 3}".encode(), ())
+    left = conclusion.state
+    assert (left.told, left.until_ms, left.grounds) == ((), 0, ())
+    assert left.step(At(), entry((1, 1), (2, 2), (3, 3))).conclude({}, 0, POLICY).facts == ()
+    (fact,) = left.step(At(), entry((4, 4), (5, 5))).conclude({}, 0, POLICY).facts
+    assert fact.from_ms == DAY_START_MS + 5
+
+
+def test_a_suspension_that_other_inputs_bear_out_stays() -> None:
+    state, _ = conclusions(entry(*[(n, -1) for n in range(1, 5)], (5, 7), (6, 8), (7, 9)))
+    assert state.told == (DAY_START_MS + 5,)
+    before = told(entry((1, -1), (2, -1), (3, 1), (4, 2), (5, 3))).conclude({}, 0, POLICY).state
+    conclusion = before.step(At(), back(1, -1)).conclude({}, 0, POLICY)
+    assert (conclusion.retracted, conclusion.state.told) == ((), (DAY_START_MS + 5,))
+
+
+def test_an_earlier_suspension_goes_on_when_the_later_one_is_taken_back() -> None:
+    day = DAY_MS + HOUR_MS
+    state, due = conclusions(entry((1, 1), (2, 2), (3, 3)), entry((day, 4), (day + 1, 5), (day + 2, 6)))
+    assert due == [3, day + 2]
+    left = state.step(At(), back(day, 4)).conclude({}, 0, POLICY).state
+    assert (left.told, left.until_ms) == ((DAY_START_MS + 3,), DAY_START_MS + 3 + 24 * HOUR_MS)
+
+
+def test_a_user_of_whom_nothing_is_known_but_what_was_taken_back_is_not_kept() -> None:
+    state = told(back(1, 1))
+    assert state.admitted(None, 0, POLICY) is None
+    assert state.admitted(state, 0, POLICY) is state
+    refused = told(entry((1, 1)))
+    assert refused.admitted(None, 0, POLICY) is refused
+    assert refused.admitted(None, refused.over_ms(POLICY), POLICY) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 3 * DAY_MS), st.integers(-1, 50)), max_size=400))

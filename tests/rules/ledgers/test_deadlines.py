@@ -3,11 +3,12 @@
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from hegui.rules.core import Outcome
 from hegui.rules.ledgers.deadlines import KEPT_MS, SHOWN_MS, CaseUpdate
 from hegui.rules.policy import Policy
-from hegui.rules.registry import Service
+from hegui.rules.registry import OTHER, Service
 from tests.rules.ledgers.telling import At, outcomes, told
 
 HOUR_MS = 3_600_000
@@ -117,7 +118,22 @@ def test_a_case_before_its_time_is_judged_as_of_its_beginning() -> None:
 
 @pytest.mark.parametrize("kind", [*RULES, "removal"])
 @pytest.mark.parametrize("done_ms", [None, OPENED_MS + 5])
-def test_the_first_word_of_a_case_may_come_too_late_unless_it_opens_a_removal(kind: str, done_ms: int | None) -> None:
-    late_ms = (done_ms or OPENED_MS) + KEPT_MS
-    never = kind == "removal" and done_ms is None
-    assert told(case(kind, done_ms=done_ms)).late_ms(POLICY) == (None if never else late_ms)
+def test_the_first_word_of_a_case_may_come_too_late_unless_it_is_open(kind: str, done_ms: int | None) -> None:
+    late_ms = None if done_ms is None else done_ms + KEPT_MS
+    assert told(case(kind, done_ms=done_ms)).late_ms(POLICY) == late_ms
+    assert told(case(kind, done_ms=OPENED_MS - 5)).over_ms(POLICY) == OPENED_MS + KEPT_MS
+
+
+def test_a_case_finds_its_answer_whatever_service_it_names_and_keeps_one_that_the_policy_knows() -> None:
+    asked, moved, misnamed, answered = (
+        replace(case(revision=n, done_ms=OPENED_MS + 5 if n == 3 else None), service=service, named=n)
+        for n, service in enumerate(("old", "new", OTHER, OTHER))
+    )
+    assert len({(one.place, one.name) for one in (asked, moved, misnamed, answered)}) == 1
+    for order in permutations((asked, moved, misnamed)):
+        state = told(*order)
+        assert (state.service, state.subject, state.revision, state.done_ms) == ("new", "new", 2, None)
+    for order in permutations((asked, moved, misnamed, answered)):
+        assert told(*order) == told(asked, moved, misnamed, answered)
+        assert told(order[0].merged(order[1]).merged(order[2]).merged(order[3])).done_ms == OPENED_MS + 5
+    assert told(misnamed, answered).service == OTHER

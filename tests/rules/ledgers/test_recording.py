@@ -10,12 +10,14 @@ from hegui.rules.case_events import ComplaintEvent, IncidentEvent
 from hegui.rules.cases import BASE_GENERATION, BASE_INGEST, BASE_POLICY, PERSON
 from hegui.rules.events import (
     ComplaintEnvelope,
+    ContentCheck,
     GenerationEnvelope,
     GenerationEvent,
     ImplicitLabel,
     IncidentEnvelope,
-    Inspection,
+    IngestEvent,
     LabelSite,
+    Moderation,
     Propagation,
     SourceAssessment,
 )
@@ -27,6 +29,7 @@ from hegui.rules.ledgers.recording import (
     abusive_input,
     assessment,
     case_update,
+    corrected,
     label_use,
     recorders,
     session_use,
@@ -96,6 +99,40 @@ def test_an_input_of_nobody_is_counted_for_nobody() -> None:
     assert (entry.user, entry.inputs[0].number) == (PERSON, -1)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "user", "refused"),
+    [
+        ("allow", PERSON, [False]),
+        ("review", PERSON, [False]),
+        ("block", PERSON, []),
+        (None, PERSON, []),
+        ("allow", None, []),
+    ],
+)
+def test_a_revision_takes_back_that_an_input_was_refused(verdict: Any, user: str | None, refused: list[bool]) -> None:
+    event = replace(BASE_GENERATION, user_key=user, moderation=Moderation(verdict="allow", input_verdict=verdict))
+    found = told(GenerationEnvelope, corrected, event, revision=2)
+    assert [one.refused for entry in found for one in entry.inputs] == refused
+    assert all(one.revision == 2 for entry in found for one in entry.inputs)
+    assert told(GenerationEnvelope, corrected, replace(event, moderation=None), revision=2) == ()
+
+
+def test_a_revision_takes_back_that_a_label_was_lost() -> None:
+    indexed = replace(BASE_POLICY.services[0], label_index=True)
+    of = Facts(Snapshot(replace(BASE_POLICY, services=(indexed,))), NOW_MS, "default", indexed)
+    sent_on = replace(BASE_GENERATION, moderation=None, propagation=Propagation(received_sha256=CONTENT))
+    bare = replace(sent_on, implicit_label=ImplicitLabel(container=True, sites=()))
+    (entry,) = told(GenerationEnvelope, corrected, replace(sent_on, implicit_label=site(GOOD)), of=of, revision=1)
+    (before,) = told(GenerationEnvelope, label_use, bare, of=of)
+    assert entry.content == before.content
+    assert before.merged(entry).lost == entry.lost
+    assert entry.lost[0].labelled and not before.lost[0].labelled
+    for event in (bare, replace(sent_on, implicit_label=site(GOOD), propagation=None)):
+        assert told(GenerationEnvelope, corrected, event, of=of, revision=1) == ()
+    assert told(GenerationEnvelope, corrected, replace(sent_on, implicit_label=site(GOOD)), revision=1) == ()
+    assert told(ComplaintEnvelope, corrected, ComplaintEvent(service="svc"), revision=1) == ()
+
+
 def test_an_output_without_session_is_told_as_such_and_its_reminder_is_nobodys() -> None:
     (entry,) = told(GenerationEnvelope, session_use, replace(BASE_GENERATION, usage_reminder_shown=True))
     assert (entry.session, entry.reminders, entry.told) == ("", (), True)
@@ -149,13 +186,53 @@ def test_an_assessment_ahead_of_its_event_is_dated_by_the_event_and_one_without_
         assert assessment(replace(event, **changes), "default", NOW_MS) is None
 
 
-def test_a_revision_is_no_second_record_and_only_its_samples_count() -> None:
-    one = Ingested()
-    one.add(BASE_INGEST, 0, NOW_MS)
-    one.add(replace(BASE_INGEST, inspection=Inspection(human_passed=False, technical_passed=True)), 1, NOW_MS - 5)
-    one.add(replace(BASE_INGEST, content_check=None), 0, NOW_MS - 7)
-    one.add(replace(BASE_INGEST, inspection=Inspection()), 1, NOW_MS - 8)
-    assert (one.counts, one.sampled, one.illegal, one.last_ms) == ([2, 1, 0, 1, 1], 1, 0, NOW_MS)
+UNCHECKED = replace(BASE_INGEST, content_check=None)
+SOUND = replace(BASE_INGEST, content_check=ContentCheck(illegal=False))
+ILLEGAL = replace(BASE_INGEST, content_check=ContentCheck(illegal=True))
+
+
+@pytest.mark.parametrize(
+    ("told_of", "records", "sampled", "illegal"),
+    [
+        ([(SOUND, 0)], 1, 1, 0),
+        ([(SOUND, 0), (SOUND, 0)], 1, 1, 0),
+        ([(ILLEGAL, 0), (ILLEGAL, 0)], 1, 1, 1),
+        ([(SOUND, 0), (ILLEGAL, 1)], 1, 1, 1),
+        ([(ILLEGAL, 0), (SOUND, 1)], 1, 1, 0),
+        ([(ILLEGAL, 0), (SOUND, 1), (ILLEGAL, 0)], 1, 1, 0),
+        ([(ILLEGAL, 0), (UNCHECKED, 1)], 1, 1, 1),
+        ([(UNCHECKED, 0), (ILLEGAL, 1), (ILLEGAL, 1)], 1, 1, 1),
+        ([(UNCHECKED, 0), (ILLEGAL, 1), (SOUND, 2), (ILLEGAL, 3)], 1, 1, 1),
+        ([(ILLEGAL, 1)], 0, 1, 1),
+        ([(ILLEGAL, 1), (SOUND, 0)], 1, 1, 1),
+    ],
+    ids=[
+        "once",
+        "sent twice",
+        "illegal, sent twice",
+        "found illegal afterwards",
+        "taken back",
+        "taken back, and the first word told again",
+        "a revision that says nothing of a check",
+        "checked afterwards, told twice",
+        "found one way and the other",
+        "a revision of a record that is not known any more",
+        "a revision that came before its record",
+    ],
+)
+def test_a_record_counts_once_and_as_its_highest_revision_says(
+    told_of: list[tuple[IngestEvent, int]], records: int, sampled: int, illegal: int
+) -> None:
+    one, counted = Ingested(), None
+    for event, revision in told_of:
+        counted = one.add(event, revision, NOW_MS, counted)
+    assert (one.records, one.sampled, one.illegal, one.last_ms) == (records, sampled, illegal, NOW_MS)
+
+
+def test_what_an_earlier_block_counted_is_taken_back_in_the_block_of_the_revision() -> None:
+    first, later = Ingested(), Ingested()
+    later.add(SOUND, 1, NOW_MS, first.add(ILLEGAL, 0, NOW_MS))
+    assert (later.records, later.sampled, later.illegal) == (0, 0, -1)
 
 
 def test_events_are_asked_only_what_concerns_them() -> None:

@@ -83,9 +83,45 @@ def test_time_counts_only_as_far_as_every_source_has_come() -> None:
     state = told(use(*every(1, 130)))
     assert outcomes(state, at(-1)) == {}
     assert outcomes(state, at(120)) == {RULE: Outcome.PASS}
-    assert state.wake_ms(at(119), POLICY) == START_MS + TWO_HOURS_MS + 1
-    assert outcomes(state, START_MS + TWO_HOURS_MS + 1) == {RULE: Outcome.FAIL}
-    assert state.wake_ms(START_MS + TWO_HOURS_MS + 1, POLICY) is None
+    due_ms = START_MS + TWO_HOURS_MS + PAUSE_MS + 1
+    assert state.wake_ms(at(119), POLICY) == due_ms
+    assert outcomes(state, due_ms - 1) == {RULE: Outcome.PASS}
+    assert outcomes(state, due_ms) == {RULE: Outcome.FAIL}
+    assert state.wake_ms(due_ms, POLICY) == state.over_ms(POLICY) == at(140) + 1
+    assert state.wake_ms(at(140) + 1, POLICY) is None
+    assert state.wake_ms(at(-1), POLICY) == at(0), "use that lies ahead is judged when it begins"
+
+
+def test_a_reminder_within_a_minute_counts_for_the_output_before_it_however_they_are_told() -> None:
+    running = told(use(*every(0.5, 120.5)))
+    assert outcomes(running, at(120.5)) == {RULE: Outcome.PASS}, "a reminder may still come in time"
+    assert outcomes(running.step(At(), use(121, reminders=(121,))), at(1000)) == {RULE: Outcome.PASS}
+    assert outcomes(running, at(121) + 1) == {RULE: Outcome.FAIL}
+    assert outcomes(running.step(At(), use(121.5, reminders=(121.5,))), at(1000)) == {RULE: Outcome.FAIL}
+
+
+def test_use_that_has_ended_is_judged_with_its_end_and_then_forgotten() -> None:
+    first, second = every(1, 130), [200 + m for m in range(5)]
+    state = told(use(*first, *second, reminders=(7, 202)))
+    assert outcomes(state, at(140) + 1) == {RULE: Outcome.FAIL}
+    assert state.left(at(140), POLICY) is state
+    left = state.left(at(140) + 1, POLICY)
+    assert left is not None
+    assert (left.stretches[0][0], left.reminders) == (at(200), (at(202),))
+    assert outcomes(left, at(204)) == {RULE: Outcome.PASS}
+    assert left.left(at(214) + 1, POLICY) is None
+
+
+def test_use_that_had_ended_when_it_was_told_is_not_taken_in_unless_it_was_known() -> None:
+    first, second = use(*every(1, 130)), use(*every(1, 130), *[200 + m for m in range(5)])
+    now_ms = at(200)
+    assert told(first).admitted(None, now_ms, POLICY) is None
+    back = told(second).admitted(None, now_ms, POLICY)
+    assert back is not None
+    assert back.stretches == ((at(200), at(204)),)
+    assert told(second).admitted(back, now_ms, POLICY) == back, "the block tells the use that has ended once more"
+    known = told(first)
+    assert known.step(At(), second).admitted(known, now_ms, POLICY) == known.step(At(), second), "it is judged first"
 
 
 def test_the_session_is_over_after_the_pause() -> None:

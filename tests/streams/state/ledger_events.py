@@ -1,5 +1,6 @@
 """Events that the ledgers keep, by kind, and a plain reference: every event folded into its state, one after another."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,11 +23,12 @@ from hegui.rules.events import (
 from hegui.rules.evidence import reference
 from hegui.rules.facts import Facts
 from hegui.rules.ledgers.abuse import AbuseState
-from hegui.rules.ledgers.corpora import COUNTS, CorpusSum
+from hegui.rules.ledgers.corpora import CorpusSum
 from hegui.rules.ledgers.coverage import COVERAGE_RULES, CoverageSum
 from hegui.rules.ledgers.form import State
 from hegui.rules.ledgers.labels import ProduceIdState
 from hegui.rules.ledgers.recording import Ingested, assessment, dataset_of
+from hegui.rules.ledgers.samples import SampleState, record_of, sampled, united, word
 from hegui.rules.ledgers.sources import SourceSum
 from hegui.streams.simulation import SOUND, person
 from tests.rules.ledgers.telling import At
@@ -112,6 +114,11 @@ def comparable(state: State[Any]) -> dict[str, Any]:
     return found
 
 
+def portion(state: State[Any]) -> bool:
+    """Tell whether a state is a portion of another, in which it is compared."""
+    return isinstance(state, SampleState)
+
+
 def folded(engine: Engine, told: Iterable[tuple[Envelope, int]]) -> dict[tuple[type, str, str], State[Any]]:
     """Return kind, place and name to the state after all events: the counts of each kind of state summed up plainly.
 
@@ -121,6 +128,7 @@ def folded(engine: Engine, told: Iterable[tuple[Envelope, int]]) -> dict[tuple[t
     """
     states: dict[tuple[type, str, str], State[Any]] = {}
     sums: dict[tuple[type, str, str], Any] = {}
+    samples: dict[tuple[type, str, str], list[tuple[bytes, int]]] = {}
     for envelope, at_ms in told:
         group = engine.group(envelope.tenant, envelope.data.service)
         plan, deviations = engine.evaluate(group, envelope.data, at_ms)
@@ -138,9 +146,14 @@ def folded(engine: Engine, told: Iterable[tuple[Envelope, int]]) -> dict[tuple[t
                     service=group.label,
                     dataset=dataset_of(group.label, event.dataset, event.dataset_version),
                     last_ms=at_ms,
-                    counts={name: n for name, n in zip(COUNTS, one.counts, strict=True) if n},
+                    counts={"records": one.records} if one.records else {},
                 )
             )
+            inspection = event.inspection
+            if inspection is not None and counted[0].dataset:
+                said = word(envelope.revision, inspection.human_passed, inspection.technical_passed)
+                record = record_of(envelope.tenant, envelope.source, envelope.id)
+                samples.setdefault((CorpusSum, counted[0].place, counted[0].name), []).append((record, said))
             if event.source_id is not None:
                 found = assessment(event, group.tenant, at_ms)
                 seen = SourceSum(
@@ -171,4 +184,9 @@ def folded(engine: Engine, told: Iterable[tuple[Envelope, int]]) -> dict[tuple[t
             sums[key] = sums[key].merged(entry) if key in sums else entry
     for key, entry in sums.items():
         states[key] = states.get(key, entry.begin()).step(At(), entry)
+    for key, told_of in samples.items():
+        counts: Counter[str] = Counter()
+        for said in united(told_of).values():
+            counts.update(sampled(said))
+        states[key] = replace(states[key], sampled=dict(sorted(counts.items())))
     return states
