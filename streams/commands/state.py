@@ -21,7 +21,7 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Closed issues and progress too.")
 def show(config_file: Path | None, everything: bool) -> None:
     """Print ledgers and open issues."""
-    from hegui.streams.commands.pace import pace
+    from hegui.streams.commands.pace import counts, pace
     from hegui.streams.state.contents import IssueContent, LedgerContent, ProgressContent, contents, read_table
     from hegui.streams.state.ledger_text import ledger_lines, moment
 
@@ -31,13 +31,15 @@ def show(config_file: Path | None, everything: bool) -> None:
     click.echo(f"{len(ledgers)} export ledger{'' if len(ledgers) == 1 else 's'}: distinct persons in the legal year")
     for ledger in ledgers:
         click.echo(
-            f"  {ledger.year}  {ledger.tenant}/{ledger.entity} (controller {ledger.controller})  "
-            f"ordinary {ledger.ordinary:,}  sensitive {ledger.sensitive:,}  last export {moment(ledger.last_export_ms)}"
+            f"  {ledger.year}  {ledger.entity} (controller {ledger.controller})  "
+            f"{counts(ledger)}  last export {moment(ledger.last_export_ms)}"
         )
         for sentence in pace(ledger):
             click.echo(f"        {sentence}")
         for problem, n in sorted(ledger.uncounted.items()):
             click.echo(f"        not counted: {n:,} export{'' if n == 1 else 's'}, {problem}")
+        if ledger.uncounted:
+            click.echo(f"        the last of them at {moment(ledger.uncounted_until_ms)}")
     for line in ledger_lines(found):
         click.echo(line)
     click.echo(f"{len(issues)} issue{'' if len(issues) == 1 else 's'}{'' if everything else ' not closed'}")
@@ -46,6 +48,12 @@ def show(config_file: Path | None, everything: bool) -> None:
             f"  {issue.rule}  {issue.tenant}/{issue.service}  {issue.status}  episode {issue.episode}  "
             f"failures {issue.failures:,}  waived {issue.waived:,}  since {moment(issue.first_failure_ms)}  finding {issue.finding}"
         )
+        if issue.reason:
+            told = ", ".join(
+                f"{key} {value:,}" if isinstance(value, int) and key != "year" else f"{key} {value}"
+                for key, value in issue.evidence.items()
+            )
+            click.echo(f"        {issue.reason}: {told}")
     if everything:
         for one in found:
             if isinstance(one, ProgressContent):

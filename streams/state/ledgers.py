@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from hegui.rules.core import Outcome, Rule
+from hegui.rules.core import Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import STREAMS
 from hegui.rules.exports import ExportLedger
@@ -34,6 +34,7 @@ from hegui.rules.policy import Policy
 from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.ledger_gauges import LedgerGauges
+from hegui.streams.state.verdicts import IssueOf, Verdict
 
 log = structlog.get_logger()
 
@@ -57,9 +58,6 @@ AnyState = (
 MAX_DUE = 200
 """States that one observation looks at because time has passed; the next takes the rest. Their writes must fit Faust's buffer."""
 
-IssueOf = tuple[str, str, str]
-"""Tenant, rule and subject of an issue."""
-
 _decode = msgspec.json.Decoder(AnyState).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -69,16 +67,6 @@ class _Head(msgspec.Struct):
 
 
 _decode_head = msgspec.json.Decoder(_Head).decode
-
-
-class Verdict(NamedTuple):
-    """What one rule says of all states of one issue."""
-
-    issue: IssueOf
-    outcome: Outcome
-    """Fail when it fails of one, else inconclusive when it is so of one, else pass."""
-    event_ms: int
-    """Event time as of which it was judged."""
 
 
 class LedgerStep(NamedTuple):
@@ -234,16 +222,19 @@ class LedgerKeeper:
         if held.judge_all:
             due.update(dict.fromkeys(held.states))
         touched: dict[IssueOf, int] = {}
+        failed: dict[IssueOf, Result] = {}
         for key in due:
             state = held.states.get(key)
             if state is not None:
-                self._look_at(held, key, state, changed, watermark_ms, touched, done)
+                self._look_at(held, key, state, changed, watermark_ms, touched, failed, done)
         for issue, event_ms in touched.items():
             counts = held.counts.get(issue, Counter[Outcome]())
             outcome = next((found for found in _WORST if counts[found]), Outcome.PASS)
             if outcome is not Outcome.FAIL and outcome is not Outcome.WAIVED:
                 outcome = Outcome.INCONCLUSIVE if held.holding.get(issue) else Outcome.PASS
-            done.verdicts.append(Verdict(issue, outcome, event_ms))
+            shown = failed.get(issue) if outcome is Outcome.FAIL else None
+            told = (shown.reason, shown.evidence) if shown is not None else ("", {})
+            done.verdicts.append(Verdict(issue, outcome, event_ms, *told))
         held.judge_all = False
         return done
 
@@ -255,12 +246,14 @@ class LedgerKeeper:
         changed: Mapping[bytes, State[Any] | None],
         watermark_ms: int,
         touched: dict[IssueOf, int],
+        failed: dict[IssueOf, Result],
         done: LedgerStep,
     ) -> None:
         """Judge a state, draw the conclusion, store it or forget it, and note when to look at it again."""
         before = changed.get(key, state)
         judgement = state.judgement(watermark_ms, self._policy)
-        outcomes = {} if judgement is None else self._outcomes(judgement.ledger, judgement.at_ms)
+        results = {} if judgement is None else self._results(judgement.ledger, judgement.at_ms)
+        outcomes = {rule: result.outcome for rule, result in results.items()}
         at_ms = watermark_ms if judgement is None else judgement.at_ms
         conclusion = state.conclude(outcomes, at_ms, self._policy)
         done.facts.extend(conclusion.facts)
@@ -276,6 +269,9 @@ class LedgerKeeper:
         }
         passed = {(state.tenant, rule, state.subject) for rule, outcome in outcomes.items() if outcome is Outcome.PASS}
         for issue in {*self._say(held, key, issues), *passed}:
+            # Of several states that fail, the latest is shown.
+            if issues.get(issue) is Outcome.FAIL and (issue not in failed or at_ms >= touched[issue]):
+                failed[issue] = results[issue[1]]
             touched[issue] = max(at_ms, touched.get(issue, 0))
         if after is None:
             del held.states[key]
@@ -317,13 +313,13 @@ class LedgerKeeper:
         if not holding:
             del held.holding[issue]
 
-    def _outcomes(self, ledger: Any, at_ms: int) -> dict[str, Outcome]:
+    def _results(self, ledger: Any, at_ms: int) -> dict[str, Result]:
         engine = self._engine
         plan, deviations = engine.evaluate(engine.group(ledger.tenant, ledger.service), ledger, at_ms)
         for rule, result in deviations or ():
             if result.outcome is Outcome.ERROR:
                 log.error("rule_raised", rule=rule.id, service=label_of(ledger.service))
-        return {rule: result.outcome for rule, result in plan.outcomes(deviations or ()).items()}
+        return plan.outcomes(deviations or ())
 
 
 def read_state(value: bytes) -> State[Any]:
