@@ -21,7 +21,6 @@ from hegui.rules.localisation.export_limits import (
     ORDINARY_LIMIT,
     SENSITIVE_LIMIT,
     assessment_due,
-    contract_due,
 )
 from hegui.rules.localisation.mechanism import held_at
 from hegui.rules.observations import ExportSum, Observation
@@ -197,7 +196,7 @@ class ControllerYear:
             held = held_at(entity, at_ms) if entity is not None else frozenset()
             if "security_assessment" not in held and not assessment_due(ordinary, sensitive):
                 lacking_assessment.append(name)
-            if not held and not contract_due(ordinary, sensitive):
+            if not held and not _contract_due(ordinary, sensitive):
                 lacking_contract.append(name)
         return ExportLedger(
             tenant=of.tenant,
@@ -237,3 +236,7 @@ class ControllerYear:
             persons = self._unions[key] = set().union(*(kind.days for kind in kinds))
         # What a settlement adds has no name: nobody can tell whether others exported the same persons.
         return len(persons) + sum(counts) - sum(map(len, kinds))
+
+
+def _contract_due(ordinary: int, sensitive: int) -> bool:
+    return ordinary >= CONTRACT_FROM or sensitive > 0

@@ -112,11 +112,6 @@ class ExportLedger(msgspec.Struct, frozen=True):
         """A ledger belongs to an entity and to no service."""
         return OTHER
 
-    @property
-    def over(self) -> int | None:
-        """The first moment after the legal year, epoch milliseconds; None when the year is not known."""
-        return None if self.year == UNKNOWN_YEAR else year_end_ms(self.year)
-
 
 def subject_of(entity: str, year: int) -> str:
     """Return whom an issue of an export ledger names: each legal year has issues of its own, so that none hides behind an older one."""
@@ -144,6 +139,11 @@ def legal_day(at_ms: int) -> int:
 def year_end_ms(year: int) -> int:
     """Return the first moment after a legal year, epoch milliseconds."""
     return round(datetime(year + 1, 1, 1, tzinfo=SHANGHAI).timestamp() * 1000)
+
+
+def is_over(year: int, at_ms: int) -> bool:
+    """Tell whether a legal year is over at a time (epoch milliseconds); one that is not known never is."""
+    return year != UNKNOWN_YEAR and at_ms >= year_end_ms(year)
 
 
 def days_until(limit: int, count: int, new: int) -> int | None:

@@ -394,8 +394,8 @@ class StateMetrics(ProcessMetrics):
             registry=registry,
         )
         self.export_limit_step = Gauge(
-            "compliance_export_limit_step_percent",
-            "Step of a limit of the legal year that the persons of an entity have reached (80, 90, 95), while it holds nothing that allows more",
+            "compliance_export_limit_step_ratio",
+            "Step of a limit of the legal year that the persons of an entity have reached (0.8, 0.9, 0.95), while it holds nothing that allows more",
             ["tenant", "entity", "year", "limit"],
             registry=registry,
         )

@@ -18,11 +18,6 @@ def assessment_due(ordinary: int, sensitive: int) -> bool:
     return ordinary >= ORDINARY_LIMIT or sensitive >= SENSITIVE_LIMIT
 
 
-def contract_due(ordinary: int, sensitive: int) -> bool:
-    """Tell whether so many persons in a year need a contract or certificate at least."""
-    return ordinary >= CONTRACT_FROM or sensitive > 0
-
-
 def of_unknown_entity(ledger: ExportLedger) -> Result:
     """Return what is said of a ledger whose entity the policy does not list: nothing can be, until every export of it is settled."""
     if ledger.ordinary or ledger.sensitive or ledger.uncounted:

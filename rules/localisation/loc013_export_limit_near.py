@@ -4,7 +4,7 @@ from hegui.rules import law
 from hegui.rules.cases import holding
 from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.evidence import Code
-from hegui.rules.exports import ExportLedger
+from hegui.rules.exports import ExportLedger, is_over
 from hegui.rules.facts import Facts
 from hegui.rules.localisation.export_limits import (
     CONTRACT_FROM,
@@ -78,7 +78,7 @@ def export_limit_near(ledger: ExportLedger, facts: Facts) -> Result:
     held = held_at(entity, facts.at_ms)
     if "security_assessment" in held:
         return PASS
-    if ledger.over is not None and facts.at_ms >= ledger.over:
+    if is_over(ledger.year, facts.at_ms):
         return PASS
     limits = [(ledger.sensitive, SENSITIVE_LIMIT), (ledger.ordinary, ORDINARY_LIMIT)]
     if not held:

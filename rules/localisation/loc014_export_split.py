@@ -44,6 +44,7 @@ _HUNDRED_THOUSAND: dict[str, object] = {
             below_assessment=Together(2, 99_999),
             below_contract=Together(2, 99_999),
         ),
+        skips("one entity is no split", below_assessment=Together(1, 1_000_000)),
         skips("no other entity stays below a limit", below_assessment=Together(1, 999_999), ordinary=999_999),
         skips(
             "the others need nothing by themselves, and this one has reached the limit or holds an assessment",

@@ -4,7 +4,7 @@ from hegui.rules import law
 from hegui.rules.cases import holding
 from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.evidence import Code
-from hegui.rules.exports import DAY_MS, PACE_DAYS, ExportLedger, days_until, year_end_ms
+from hegui.rules.exports import DAY_MS, PACE_DAYS, ExportLedger, days_until, is_over, year_end_ms
 from hegui.rules.facts import Facts
 from hegui.rules.localisation.export_limits import (
     CONTRACT_FROM,
@@ -113,7 +113,6 @@ def export_limit_forecast(ledger: ExportLedger, facts: Facts) -> Result:
                 days=days_until(limit, count, pace),
                 new_in_7_days=pace,
             )
-    over = ledger.over is not None and facts.at_ms >= ledger.over
-    if ledger.uncounted and not over:
+    if ledger.uncounted and not is_over(ledger.year, facts.at_ms):
         return inconclusive("the persons of exports that could not be counted")
     return PASS

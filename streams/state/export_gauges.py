@@ -83,7 +83,7 @@ class ExportGauges:
             drop(self._metrics.export_limit_step, (LEDGER_TENANT, entity, str(year), before))
         if isinstance(step, int) and limit is not None:
             self._steps[partition, entity, year] = str(limit)
-            self._metrics.export_limit_step.labels(LEDGER_TENANT, entity, str(year), str(limit)).set(step)
+            self._metrics.export_limit_step.labels(LEDGER_TENANT, entity, str(year), str(limit)).set(step / 100)
 
 
 _SOUND = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})

@@ -208,16 +208,16 @@ def test_a_warning_ends_with_its_year_and_does_not_hide_that_of_the_next():
     ledgers = Ledgers()
     ledgers.tell(range(80_000), at_ms=LAST_2026, watermark_ms=LAST_2026, day=LONG_AGO)
     assert ledgers.open_years() == {("LOC013", ENTITY, "2026")}
-    assert step(ledgers, "2026") == 80
+    assert step(ledgers, "2026") == 0.8
     assert [f["activity_name"] for f in tick(ledgers, FIRST_2027)] == ["Close"]
     assert (ledgers.open(), step(ledgers, "2026")) == (set(), None)
     (warned,) = ledgers.tell(range(90_000), year=2027, at_ms=FIRST_2027, watermark_ms=FIRST_2027, day=LONG_AGO)
     assert (warned["activity_name"], warned["unmapped"]["evidence"]["percent"]) == ("Create", 90)
-    assert step(ledgers, "2027") == 90
+    assert step(ledgers, "2027") == 0.9
 
 
 def step(ledgers, year, limit="100000"):
-    return ledgers.gauge("export_limit_step_percent", entity=ENTITY, year=year, limit=limit)
+    return ledgers.gauge("export_limit_step_ratio", entity=ENTITY, year=year, limit=limit)
 
 
 def test_what_is_undecided_in_a_year_that_is_over_makes_no_ticket_any_more():

@@ -236,7 +236,7 @@ def test_each_step_to_a_limit_is_told_at_once_with_what_the_rule_showed():
     assert {f["finding_info"]["uid"] for f in told} == {told[0]["finding_info"]["uid"]}
     assert told[0]["compliance"]["status_detail"] == "a limit of the year is near"
     assert told[0]["resources"][0] == {"uid": ENTITY, "name": ENTITY, "type": "legal entity"}
-    assert ledgers.gauge("export_limit_step_percent", entity=ENTITY, year="2026", limit="100000") == 95
+    assert ledgers.gauge("export_limit_step_ratio", entity=ENTITY, year="2026", limit="100000") == 0.95
     (issue,) = [one for one in contents(ledgers.table) if isinstance(one, IssueContent)]
     assert (issue.reason, issue.evidence["percent"]) == ("a limit of the year is near", 95)
 
@@ -245,20 +245,20 @@ def test_the_step_vanishes_with_the_partition_and_with_the_limit():
     ledgers = Ledgers(policy=with_mechanism("standard_contract"))
     ledgers.tell((), range(9_500), day=LONG_AGO)
     limits = {limit: {"entity": ENTITY, "year": "2026", "limit": limit} for limit in ("10000", "100000")}
-    assert ledgers.gauge("export_limit_step_percent", **limits["10000"]) == 95
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) == 0.95
     ledgers.keeper.hide(range(PARTITIONS))
-    assert ledgers.gauge("export_limit_step_percent", **limits["10000"]) is None
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) is None
     ledgers.keeper.load(ledgers.table, range(PARTITIONS))
     ledgers.tick()
-    assert ledgers.gauge("export_limit_step_percent", **limits["10000"]) == 95
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) == 0.95
     ledgers.tell((), range(10_000), day=LONG_AGO)
-    assert ledgers.gauge("export_limit_step_percent", **limits["10000"]) is None
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) is None
     ledgers = Ledgers()
     ledgers.tell(range(99_000), day=LONG_AGO)
-    assert ledgers.gauge("export_limit_step_percent", **limits["100000"]) == 95
+    assert ledgers.gauge("export_limit_step_ratio", **limits["100000"]) == 0.95
     ledgers.tell(range(100_000), range(8_000), day=LONG_AGO)
-    assert ledgers.gauge("export_limit_step_percent", **limits["100000"]) is None
-    assert ledgers.gauge("export_limit_step_percent", **limits["10000"]) == 80
+    assert ledgers.gauge("export_limit_step_ratio", **limits["100000"]) is None
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) == 0.8
 
 
 def test_persons_of_a_late_export_stand_in_the_finding():
