@@ -18,6 +18,7 @@ import structlog
 from hegui.rules.core import Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import STREAMS
+from hegui.rules.evidence import EvidenceValue
 from hegui.rules.exports import ExportLedger
 from hegui.rules.fact_tables import CondemnedSource, MadeFact
 from hegui.rules.facts import Snapshot
@@ -104,6 +105,19 @@ class _Partition:
         """Whether the states are in the gauges."""
         self.judge_all = True
         self._next: dict[bytes, int] = {}
+        self._shown: dict[IssueOf, Result] = {}
+        """Issue to what its rule said of the state that failed last, until that is told."""
+
+    def shows(self, of: tuple[str, str], results: Mapping[str, Result]) -> None:
+        """Note what rules show of a state that fails, given as tenant and subject."""
+        for rule, result in results.items():
+            if result.outcome is Outcome.FAIL:
+                self._shown[of[0], rule, of[1]] = result
+
+    def take_shown(self, issue: IssueOf) -> tuple[str, Mapping[str, EvidenceValue]]:
+        """Return reason and evidence of the state that failed last, once; nothing when none of those judged now failed."""
+        found = self._shown.pop(issue, None)
+        return ("", {}) if found is None else (found.reason, found.evidence)
 
     def wake(self, key: bytes, moments: list[int]) -> None:
         """Note that a state must be looked at at the first of some moments."""
@@ -222,19 +236,16 @@ class LedgerKeeper:
         if held.judge_all:
             due.update(dict.fromkeys(held.states))
         touched: dict[IssueOf, int] = {}
-        failed: dict[IssueOf, Result] = {}
         for key in due:
             state = held.states.get(key)
             if state is not None:
-                self._look_at(held, key, state, changed, watermark_ms, touched, failed, done)
+                self._look_at(held, key, state, changed, watermark_ms, touched, done)
         for issue, event_ms in touched.items():
             counts = held.counts.get(issue, Counter[Outcome]())
             outcome = next((found for found in _WORST if counts[found]), Outcome.PASS)
             if outcome is not Outcome.FAIL and outcome is not Outcome.WAIVED:
                 outcome = Outcome.INCONCLUSIVE if held.holding.get(issue) else Outcome.PASS
-            shown = failed.get(issue) if outcome is Outcome.FAIL else None
-            told = (shown.reason, shown.evidence) if shown is not None else ("", {})
-            done.verdicts.append(Verdict(issue, outcome, event_ms, *told))
+            done.verdicts.append(Verdict(issue, outcome, event_ms, *held.take_shown(issue)))
         held.judge_all = False
         return done
 
@@ -246,7 +257,6 @@ class LedgerKeeper:
         changed: Mapping[bytes, State[Any] | None],
         watermark_ms: int,
         touched: dict[IssueOf, int],
-        failed: dict[IssueOf, Result],
         done: LedgerStep,
     ) -> None:
         """Judge a state, draw the conclusion, store it or forget it, and note when to look at it again."""
@@ -262,6 +272,7 @@ class LedgerKeeper:
         if over_ms is not None and over_ms <= watermark_ms:
             after = None
             outcomes = {}
+        held.shows((state.tenant, state.subject), {rule: results[rule] for rule in outcomes})
         issues = {
             (state.tenant, rule, state.subject): outcome
             for rule, outcome in outcomes.items()
@@ -269,9 +280,6 @@ class LedgerKeeper:
         }
         passed = {(state.tenant, rule, state.subject) for rule, outcome in outcomes.items() if outcome is Outcome.PASS}
         for issue in {*self._say(held, key, issues), *passed}:
-            # Of several states that fail, the latest is shown.
-            if issues.get(issue) is Outcome.FAIL and (issue not in failed or at_ms >= touched[issue]):
-                failed[issue] = results[issue[1]]
             touched[issue] = max(at_ms, touched.get(issue, 0))
         if after is None:
             del held.states[key]
