@@ -183,6 +183,8 @@ def contradictions(policy: Policy, rules: Iterable[tuple[str, bool]]) -> Iterato
         for key, value in (("service", service.name), ("tenant", service.tenant)):
             if value == OTHER:
                 yield (f"services: the {key} {OTHER!r} is what hegui calls all that is not listed; choose another name")
+    if OTHER in entities:
+        yield f"entities: {OTHER!r} is what hegui calls all entities that are not listed; choose another name"
     for service in policy.services:
         yield from _of_service(service)
     for key, selectors in (("select", policy.rules.select), ("ignore", policy.rules.ignore)):

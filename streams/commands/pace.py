@@ -1,12 +1,15 @@
-"""How `hegui state show` tells how near an export ledger is to the limits of the year, its pace, and the days that are left."""
+"""How `hegui state show` tells how near an export ledger is to the limits of the year, what the policy settles, the pace, and the days that are left."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hegui.rules.export_settlements import settled
 from hegui.rules.exports import DAY_MS, days_until, year_end_ms
 from hegui.rules.localisation.export_limits import CONTRACT_FROM, ORDINARY_LIMIT, SENSITIVE_LIMIT
+from hegui.rules.policy import Policy
 from hegui.streams.state.contents import LedgerContent
+from hegui.streams.state.ledger_text import moment
 
 _ORDINARY = (CONTRACT_FROM, ORDINARY_LIMIT)
 _SENSITIVE = (SENSITIVE_LIMIT,)
@@ -20,6 +23,18 @@ def counts(ledger: LedgerContent) -> str:
             ("ordinary", ledger.ordinary, _ORDINARY),
             ("sensitive", ledger.sensitive, _SENSITIVE),
         )
+    )
+
+
+def settlement(ledger: LedgerContent, policy: Policy) -> Iterator[str]:
+    """Yield a line on what the policy settles of the exports that could not be counted; the counts above it are without that."""
+    found = settled(policy, ledger.entity, ledger.year, ledger.as_of_ms)
+    if found.up_to_ms is None:
+        return
+    still = "" if ledger.uncounted_until_ms <= found.up_to_ms else "; later ones are open"
+    yield (
+        f"settled by the policy up to {moment(found.up_to_ms)}: "
+        f"{found.ordinary:,} ordinary and {found.sensitive:,} sensitive to be added{still}"
     )
 
 

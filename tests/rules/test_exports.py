@@ -4,6 +4,7 @@ import random
 from datetime import date, datetime
 from unittest import mock
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from hegui.rules import export_accounts
 from hegui.rules.cases import BASE_GENERATION, BASE_POLICY, PERSON
 from hegui.rules.events import Export, GenerationEvent, ModelReference
-from hegui.rules.export_accounts import UNKNOWN_DAY, AccountState, ControllerYear, ExportAccount, Persons
+from hegui.rules.export_accounts import MAX_UNIONS, UNKNOWN_DAY, AccountState, ControllerYear, ExportAccount, Persons
 from hegui.rules.exports import (
     DAY_MS,
     PACE_DAYS,
@@ -30,7 +31,7 @@ from hegui.rules.exports import (
 )
 from hegui.rules.facts import Facts, Snapshot
 from hegui.rules.observations import ExportSum, Observation
-from hegui.rules.policy import Entity, PersonKeyPeriod, Policy
+from hegui.rules.policy import Entity, ExportMechanism, PersonKeyPeriod, Policy
 
 KEYS = (PersonKeyPeriod(controller="company", year=2026, key_id="1"),)
 OTHER_PERSON = "k1:" + "fedcba9876543210" * 4
@@ -343,3 +344,30 @@ def test_a_key_of_persons_stands_once_for_a_controller_and_year() -> None:
     assert policy.person_key("company", 2026) == "1"
     assert policy.person_key("company", 2027) is None
     assert policy.person_key("other", 2026) is None
+
+
+def test_the_sets_over_several_entities_are_few_and_right_while_what_they_hold_changes() -> None:
+    controller, names = ControllerYear(), "abcdefgh"
+    accounts = {name: ExportAccount(AccountState(Account("default", "group", name, 2026))) for name in names}
+    for number, (name, found) in enumerate(accounts.items()):
+        controller.add(found)
+        controller.step(found, observation(number), ExportSum(found.state.account, 1, persons(number, 99)))
+    held = msgspec.convert(
+        {"kind": "security_assessment", "reference": "m-1", "valid_from": DAWN, "valid_to": DUSK}, ExportMechanism
+    )
+    for turn in range(3):
+        new = persons(1000 + turn)
+        controller.step(accounts["a"], observation(100 + turn), ExportSum(accounts["a"].state.account, 1, new))
+        for number, assessed in enumerate(names):
+            entities = (Entity(name=assessed, controller="group", export_mechanisms=(held,)),)
+            snapshot = Snapshot(Policy(version="v", entities=entities))
+            with mock.patch.multiple(export_accounts, **EXACT):
+                ledgers = {name: controller.ledger(accounts[name], NOON, snapshot, 0) for name in names}
+            wanted = {99, *range(8)} - {number} | (set() if assessed == "a" else {*range(1000, 1001 + turn)})
+            assert ledgers.pop(assessed).below_assessment == Together()
+            assert {one.below_assessment for one in ledgers.values()} == {Together(7, len(wanted))}
+            assert len(controller._unions) <= MAX_UNIONS
+
+
+NOON, DAWN, DUSK = ms("2026-08-01T12:00:00+08:00"), "2026-08-01T06:00:00+08:00", "2026-08-01T18:00:00+08:00"
+"""A moment at which a mechanism of one day holds."""
