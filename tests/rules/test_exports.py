@@ -349,7 +349,7 @@ def test_a_key_of_persons_stands_once_for_a_controller_and_year() -> None:
 def test_the_sets_over_several_entities_are_few_and_right_while_what_they_hold_changes() -> None:
     controller, names = ControllerYear(), "abcdefgh"
     accounts = {name: ExportAccount(AccountState(Account("default", "group", name, 2026))) for name in names}
-    for number, (name, found) in enumerate(accounts.items()):
+    for number, found in enumerate(accounts.values()):
         controller.add(found)
         controller.step(found, observation(number), ExportSum(found.state.account, 1, persons(number, 99)))
     held = msgspec.convert(
