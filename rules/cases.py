@@ -205,9 +205,6 @@ BASE_LEDGER = ExportLedger(
     ordinary=1,
     sensitive=0,
     uncounted=0,
-    controller_ordinary=1,
-    controller_sensitive=0,
-    controller_entities=1,
 )
 
 

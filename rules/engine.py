@@ -389,9 +389,7 @@ class Engine:
         plan = Plan(group, on, called, unclear, excluded, settled)
         plan.recorders = recorders(on, group.service, values)
         plan.modality = str(values.get("modality") or "unknown")
-        plan.exports = values.get("prompt_personal_information", False) is not False and bool(
-            values["exported"] or values["prompt_personal_information"]
-        )
+        plan.exports = values.get("prompt_personal_information", False) is not False
         return plan
 
     @staticmethod

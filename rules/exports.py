@@ -23,6 +23,7 @@ Problem = Literal[
     "entity_unknown",
     "time_not_trusted",
     "information_unknown",
+    "region_unknown",
     "sensitivity_unknown",
     "no_subject",
     "not_a_keyed_hash",
@@ -36,6 +37,9 @@ PROBLEMS: tuple[Problem, ...] = get_args(Problem)
 UNKNOWN_YEAR = 0
 """Legal year of exports whose time cannot be trusted."""
 
+LEDGER_TENANT = "default"
+"""Tenant of every export ledger, and of the issues of it: the limits are those of a legal entity, whichever tenants use it."""
+
 DAY_MS = 86_400_000
 PACE_DAYS = 7
 """Over how many legal days the pace is taken: a week, since weekdays and weekends differ."""
@@ -45,7 +49,7 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     """Whose ledger: one entity in one legal year. The controller decides where it is kept, so that all its entities are in one place."""
 
     tenant: str
-    """The tenant, as in the policy, else `other`."""
+    """Always `LEDGER_TENANT`: it stands in the keys under which accounts lie."""
     controller: str
     """The ultimate controller, as in the policy; the entity itself when the policy names none."""
     entity: str
@@ -66,27 +70,38 @@ class Exported(msgspec.Struct, frozen=True):
     """Legal day of the export, as `legal_day` counts."""
 
 
+class Together(msgspec.Struct, frozen=True):
+    """What entities of one controller exported in a legal year that stay below a limit each, and hold nothing that allows more."""
+
+    entities: int = 0
+    """How many there are, the judged one among them; 0 when that one is not below the limit, or holds what it asks for."""
+    ordinary: int = 0
+    """Distinct persons over all of them, not sensitive; while that is below the limit anyway, the sum of what each exported."""
+    sensitive: int = 0
+    """As `ordinary`, for sensitive information."""
+    uncounted: int = 0
+    """Their exports that could not be counted by person."""
+
+
 class ExportLedger(msgspec.Struct, frozen=True):
     """The state that the rules on exports judge: one account, as of its last export."""
 
     tenant: str
-    """The tenant."""
+    """Always `LEDGER_TENANT`."""
     entity: str
     """The exporting entity."""
     year: int
     """Legal year, Asia/Shanghai."""
     ordinary: int
-    """Distinct persons in the year whose information was not sensitive."""
+    """Distinct persons in the year whose information was not sensitive, with those that the policy adds (`export_settlements`)."""
     sensitive: int
-    """Distinct persons in the year whose information was sensitive."""
+    """As `ordinary`, for sensitive information."""
     uncounted: int
-    """Exports in the year that could not be counted by person."""
-    controller_ordinary: int
-    """The same over all entities of the controller; a person counts once."""
-    controller_sensitive: int
-    """As `controller_ordinary`, for sensitive information."""
-    controller_entities: int
-    """Entities of the controller that exported in the year."""
+    """Exports in the year that could not be counted by person, and that the policy does not settle."""
+    below_assessment: Together = Together()
+    """The entities of the controller that need no security assessment by themselves, and hold none."""
+    below_contract: Together = Together()
+    """The entities of the controller that need no contract or certificate by themselves, and hold nothing."""
     new_ordinary_7_days: int = 0
     """Of `ordinary`, those whose first export lies in the legal day as of which the ledger is judged, or in the six before."""
     new_sensitive_7_days: int = 0
@@ -96,6 +111,11 @@ class ExportLedger(msgspec.Struct, frozen=True):
     def service(self) -> str:
         """A ledger belongs to an entity and to no service."""
         return OTHER
+
+
+def subject_of(entity: str, year: int) -> str:
+    """Return whom an issue of an export ledger names: each legal year has issues of its own, so that none hides behind an older one."""
+    return f"{entity}/{year}"
 
 
 def account_key(account: Account) -> str:
@@ -121,6 +141,11 @@ def year_end_ms(year: int) -> int:
     return round(datetime(year + 1, 1, 1, tzinfo=SHANGHAI).timestamp() * 1000)
 
 
+def is_over(year: int, at_ms: int) -> bool:
+    """Tell whether a legal year is over at a time (epoch milliseconds); one that is not known never is."""
+    return year != UNKNOWN_YEAR and at_ms >= year_end_ms(year)
+
+
 def days_until(limit: int, count: int, new: int) -> int | None:
     """Return in how many days, rounded up, a count reaches a limit when `new` came in `PACE_DAYS`; None when nobody came."""
     return -((count - limit) * PACE_DAYS // new) if new else None
@@ -139,8 +164,10 @@ def year_to_keep(account: Account, last_ms: int) -> int:
 def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | None:
     """Return what an event adds to an export ledger; None when it provided no personal information abroad that counts.
 
-    A prompt with personal information that goes to a model hosted abroad is an export too. Exempt exports do not count (that
-    exemptions are left out of the year's count is known from memory only); unlawful ones do, and so do exemptions without proof.
+    A prompt with personal information that goes to a model hosted abroad is an export too. Where it is not said whether the
+    prompt held any, or where the model runs, it may be one: it cannot be counted, and is no silent zero. Exempt exports do not
+    count (that exemptions are left out of the year's count is known from memory only); unlawful ones do, and so do exemptions
+    without proof.
 
     Args:
         event: the event's data.
@@ -150,17 +177,16 @@ def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | 
     if event.prompt_personal_information is False:
         return None
     export = event.export
-    if not event.exported:
-        region = event.model.hosting_region if event.model is not None else None
-        if not event.prompt_personal_information or region is None or facts.in_mainland(region):
-            return None
-    elif exempt(export) is True and event.data_class not in {"important", "core"}:
+    region = event.model.hosting_region if event.model is not None else None
+    if not event.exported and region is not None and facts.in_mainland(region):
+        return None
+    if exempt(export) is True and event.data_class not in {"important", "core"}:
         return None
     entity = facts.entity(export.entity if export is not None else None)
     name = entity.name if entity is not None else OTHER
     controller = (entity.controller or name) if entity is not None else OTHER
     # A clock that is far off may name any year: one account holds them all, so that labels stay few.
-    account = Account(facts.tenant, controller, name, legal_year(facts.at_ms) if trusted else UNKNOWN_YEAR)
+    account = Account(LEDGER_TENANT, controller, name, legal_year(facts.at_ms) if trusted else UNKNOWN_YEAR)
     persons: tuple[str, ...] = ()
     if export is not None and export.subjects is not None:
         persons = export.subjects
@@ -178,6 +204,8 @@ def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | 
 def _problem(event: GenerationEvent, persons: tuple[str, ...], key_id: str | None) -> Problem | None:
     if event.prompt_personal_information is None:
         return "information_unknown"
+    if not event.exported and (event.model is None or event.model.hosting_region is None):
+        return "region_unknown"
     if event.sensitive_personal_information is None:
         return "sensitivity_unknown"
     if not persons:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from hegui.rules.core import Rule
+from hegui.rules.exports import ExportLedger
 from hegui.rules.issues import Activity, Report
+from hegui.rules.ledgers.sources import SourceLedger
 
 FINDING_TYPE = "hegui.finding.v1"
 """CloudEvents `type` of a finding record."""
@@ -18,6 +20,9 @@ CLASS_UID = 2003
 _ACTIVITY: dict[Activity, tuple[int, str]] = {"create": (1, "Create"), "update": (2, "Update"), "close": (3, "Close")}
 _SEVERITY = {"low": (2, "Low"), "medium": (3, "Medium"), "high": (4, "High"), "critical": (5, "Critical")}
 _STATUS = {"open": (1, "New"), "suppressed": (3, "Suppressed"), "closed": (4, "Resolved")}
+
+_RESOURCES: dict[type, str] = {ExportLedger: "legal entity", SourceLedger: "data source"}
+"""What the resource of a finding is, by what its rule judges; else it is a service."""
 
 
 def finding(
@@ -42,6 +47,8 @@ def finding(
     severity_id, severity = _SEVERITY[rule.severity]
     status_id, status = _STATUS[issue.status]
     closed = issue.status == "closed"
+    # A ledger's issue names a legal year too, which is in the evidence.
+    name = issue.service.partition("/")[0] if rule.on is ExportLedger else issue.service
     clauses = rule.clauses_at(issue.last_failure_ms)
     info: dict[str, Any] = {
         "uid": issue.finding_uid,
@@ -77,13 +84,14 @@ def finding(
             "requirements": [clause.id for clause in clauses],
             "status_id": 1 if closed else 3,
             "status": "Pass" if closed else "Fail",
+            **({"status_detail": issue.reason} if issue.reason else {}),
         },
         "finding_info": info,
         "resources": [
             {
-                "uid": issue.service,
-                "name": issue.service,
-                "type": "service",
+                "uid": name,
+                "name": name,
+                "type": _RESOURCES.get(rule.on, "service"),
                 **({"group": {"name": team}} if team else {}),
             }
         ],
@@ -94,5 +102,10 @@ def finding(
             "labels": [f"stage:{rule.stage}", f"policy:{policy}", f"rule_set:{rule_set}"],
             "event_code": rule.id,
         },
-        "unmapped": {"episode": issue.episode, "failures": issue.failures, "waived": issue.waived},
+        "unmapped": {
+            "episode": issue.episode,
+            "failures": issue.failures,
+            "waived": issue.waived,
+            **({"evidence": issue.evidence} if issue.evidence else {}),
+        },
     }

@@ -8,10 +8,12 @@ all its failures are waived it is suppressed: on record, but not open.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
+from hegui.rules.evidence import EvidenceValue
 from hegui.rules.observations import MAX_UIDS, Mark, Observation, Sum, count
 
 Status = Literal["open", "suppressed", "closed"]
@@ -67,6 +69,10 @@ class Issue(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the finding was last sent, by the broker's time of the observation."""
     unreported: bool = False
     """Whether something changed since."""
+    reason: str = ""
+    """Why the ledger of an issue that follows a level fails: a constant sentence of its rule."""
+    evidence: dict[str, EvidenceValue] = {}
+    """What the rule showed of that ledger last."""
 
     @property
     def failures(self) -> int:
@@ -152,18 +158,32 @@ LEVEL = "level"
 """Key under which an issue that follows a level counts its openings."""
 
 
+STEP = "percent"
+"""Evidence of rules that fail in steps: a higher one is told at once."""
+
+
 def level(
-    issue: Issue | None, key: tuple[str, str, str], *, failing: bool, event_ms: int, at_ms: int
+    issue: Issue | None,
+    key: tuple[str, str, str],
+    *,
+    failing: bool,
+    event_ms: int,
+    at_ms: int,
+    reason: str = "",
+    evidence: Mapping[str, EvidenceValue] | None = None,
 ) -> tuple[Issue | None, list[Report]]:
     """Let an issue follow a level: it is open while the condition holds, and one opening counts as one failure.
 
     Args:
         issue: the state, None when the condition never held.
-        key: tenant, rule, and what the rule judges (an entity).
+        key: tenant, rule, and what the rule judges (an entity and a legal year).
         failing: whether the condition holds.
         event_ms: event time as of which that was judged, epoch milliseconds.
         at_ms: the broker's time of the record that caused it.
+        reason: why it holds.
+        evidence: what the rule showed; nothing leaves what is known.
     """
+    shown = dict(evidence or {})
     opened = 0 if issue is None else issue.marks[LEVEL].failures
     if failing and (issue is None or issue.status == "closed"):
         made = Issue(
@@ -176,16 +196,32 @@ def level(
             quiet_from_ms=event_ms,
             uncorrected=None,
             reported_at_ms=at_ms,
+            reason=reason,
+            evidence=shown,
         )
         return made, [Report("create", made, at_ms)]
     if issue is None or issue.status == "closed":
         return issue, []
     if failing:
-        if event_ms <= issue.last_failure_ms:
+        # The same moment may show more: an export that came late.
+        told = bool(shown) and event_ms >= issue.last_failure_ms and shown != issue.evidence
+        if event_ms <= issue.last_failure_ms and not told:
             return issue, []
-        return msgspec.structs.replace(issue, last_failure_ms=event_ms, unreported=True), []
+        after = msgspec.structs.replace(issue, last_failure_ms=max(event_ms, issue.last_failure_ms), unreported=True)
+        if not told:
+            return after, []
+        after = msgspec.structs.replace(after, reason=reason, evidence=shown)
+        if _step(shown) <= _step(issue.evidence):
+            return after, []
+        after = msgspec.structs.replace(after, reported_at_ms=at_ms, unreported=False)
+        return after, [Report("update", after, at_ms)]
     closed = msgspec.structs.replace(issue, status="closed", reported_at_ms=at_ms, unreported=False)
     return msgspec.structs.replace(closed, base_failures=opened), [Report("close", closed, at_ms)]
+
+
+def _step(evidence: Mapping[str, EvidenceValue]) -> float:
+    step = evidence.get(STEP)
+    return step if isinstance(step, int | float) else 0
 
 
 def advance(issue: Issue, *, watermark_ms: int, at_ms: int, timing: Timing) -> tuple[Issue, list[Report]]:

@@ -67,6 +67,8 @@ class ExportSum(msgspec.Struct, frozen=True, omit_defaults=True):
     """Problem to exports of the block so far that could not be counted by person."""
     day: int | None = None
     """Legal day on which these persons were exported (`rules.exports.legal_day`); absent: that of `last_ms`."""
+    uncounted_ms: int | None = None
+    """Greatest event time among the exports of the block so far that could not be counted; absent: `last_ms` is an upper bound."""
 
 
 AnyEntry = (

@@ -6,6 +6,7 @@ The policy is the authority for what a service is. Loading it from YAML is `stre
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -14,10 +15,12 @@ from msgspec import Meta
 
 from hegui.rules.core import Severity, Stage
 from hegui.rules.labelling.provider_code import GENERATION, problem_of, problem_of_propagator
+from hegui.rules.law import SHANGHAI
 from hegui.rules.registry import (
     OTHER,
     Entity,
     ExportMechanism,
+    ExportSettlement,
     Instant,
     ModelFiling,
     ModelTest,
@@ -76,6 +79,8 @@ class Policy(Part, frozen=True):
     """Safety tests of models."""
     person_keys: tuple[PersonKeyPeriod, ...] = ()
     """The keys of persons in exports, one for each controller and legal year."""
+    export_settlements: tuple[ExportSettlement, ...] = ()
+    """What the deployer found of exports that could not be counted by person."""
     zone_lists: tuple[ZoneList, ...] = ()
     """Negative lists of free trade zones in force."""
     rules: RuleSelection = RuleSelection()
@@ -178,6 +183,8 @@ def contradictions(policy: Policy, rules: Iterable[tuple[str, bool]]) -> Iterato
         for key, value in (("service", service.name), ("tenant", service.tenant)):
             if value == OTHER:
                 yield (f"services: the {key} {OTHER!r} is what hegui calls all that is not listed; choose another name")
+    if OTHER in entities:
+        yield f"entities: {OTHER!r} is what hegui calls all entities that are not listed; choose another name"
     for service in policy.services:
         yield from _of_service(service)
     for key, selectors in (("select", policy.rules.select), ("ignore", policy.rules.ignore)):
@@ -217,6 +224,12 @@ def contradictions(policy: Policy, rules: Iterable[tuple[str, bool]]) -> Iterato
             yield (
                 f"person_keys: {period.controller!r} is no controller; name an entity, or what an entity has as `controller`"
             )
+    for settlement in policy.export_settlements:
+        yield from _of_settlement(settlement, entities)
+    yield from _unique(
+        "export_settlements",
+        [f"{s.entity} {s.year} up to {s.up_to.astimezone(SHANGHAI).isoformat()}" for s in policy.export_settlements],
+    )
     yield from _unique("zone_lists", [z.zone for z in policy.zone_lists])
     if policy.speech_rate_from > policy.speech_rate_to:
         yield f"speech_rate_from: {policy.speech_rate_from} is above speech_rate_to {policy.speech_rate_to}; exchange them"
@@ -249,6 +262,18 @@ def _of_service(service: Service) -> Iterator[str]:
             )
 
 
+def _of_settlement(settlement: ExportSettlement, entities: AbstractSet[str]) -> Iterator[str]:
+    where = f"export_settlements: {settlement.entity} {settlement.year}"
+    if settlement.entity not in {*entities, OTHER}:
+        yield f"{where}: there is no such entity; name one of `entities`, or {OTHER!r} for exports of entities that were not listed"
+    up_to = settlement.up_to.astimezone(SHANGHAI)
+    # The first moment of the next year stands for the whole year.
+    if settlement.year and settlement.year not in {up_to.year, (up_to - timedelta(milliseconds=1)).year}:
+        yield f"{where}: up_to {up_to.isoformat()} lies outside the legal year; settle each year by itself"
+    if (settlement.entity == OTHER or not settlement.year) and (settlement.ordinary or settlement.sensitive):
+        yield f"{where}: adds persons to no ledger that has a limit; add them to the entity and the legal year that they belong to"
+
+
 def _unique(key: str, names: list[str]) -> Iterator[str]:
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
@@ -259,6 +284,7 @@ __all__ = [
     "OTHER",
     "Entity",
     "ExportMechanism",
+    "ExportSettlement",
     "Instant",
     "ModelFiling",
     "ModelTest",

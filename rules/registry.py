@@ -201,6 +201,23 @@ class PersonKeyPeriod(Part, frozen=True):
     """The key's id, as in `k<keyid>:`."""
 
 
+class ExportSettlement(Part, frozen=True):
+    """What the deployer found of exports that could not be counted by person: it settles those of one entity and legal year up to a moment."""
+
+    entity: Name
+    """The exporting entity; `other` for exports of entities that were not in the policy."""
+    year: Annotated[int, Meta(ge=0, le=9999)]
+    """Legal year, Asia/Shanghai; 0 for exports whose time could not be trusted."""
+    up_to: Instant
+    """The latest export that was looked into; when one that comes later cannot be counted either, the ledger is undecided again."""
+    reference: Annotated[str, Meta(min_length=1)]
+    """The document that says how it was found out."""
+    ordinary: Annotated[int, Meta(ge=0)] = 0
+    """Persons to be added to the count of the year, not sensitive."""
+    sensitive: Annotated[int, Meta(ge=0)] = 0
+    """Persons to be added whose information was sensitive."""
+
+
 class ModelFiling(Part, frozen=True):
     """A model's filing or registration. Interim Measures art. 17."""
 

@@ -378,14 +378,14 @@ class StateMetrics(ProcessMetrics):
             self.findings.labels(activity)
         self.export_subjects = Gauge(
             "compliance_export_subjects",
-            "Distinct persons whose information the entity provided abroad in the legal year",
-            ["tenant", "entity", "year", "kind"],
+            "Distinct persons whose information the entity provided abroad in the legal year, with those that the policy adds",
+            ["tenant", "controller", "entity", "year", "kind"],
             registry=registry,
         )
         self.export_new_subjects = Gauge(
             "compliance_export_new_subjects",
             "Of the persons of the legal year, those who came in the last seven legal days",
-            ["tenant", "entity", "year", "kind"],
+            ["tenant", "controller", "entity", "year", "kind"],
             registry=registry,
         )
         self.exports_forgotten = Counter(
@@ -396,7 +396,13 @@ class StateMetrics(ProcessMetrics):
         self.export_uncounted = Gauge(
             "compliance_export_uncounted_events",
             "Exports of the legal year whose persons could not be counted, by reason",
-            ["tenant", "entity", "year", "problem"],
+            ["tenant", "controller", "entity", "year", "problem"],
+            registry=registry,
+        )
+        self.export_limit_step = Gauge(
+            "compliance_export_limit_step_ratio",
+            "Step of a limit of the legal year that the persons of an entity have reached (0.8, 0.9, 0.95), while it holds nothing that allows more",
+            ["tenant", "entity", "year", "limit"],
             registry=registry,
         )
         self.ledger_outcome = Gauge(

@@ -75,10 +75,11 @@ class _Failures:
 class _Exports:
     """Exports of one account in one block."""
 
-    __slots__ = ("changed", "last_ms", "ordinary", "sensitive", "uncounted")
+    __slots__ = ("changed", "last_ms", "ordinary", "sensitive", "uncounted", "uncounted_ms")
 
     def __init__(self) -> None:
         self.last_ms = 0
+        self.uncounted_ms: int | None = None
         self.ordinary: dict[str, int] = {}  # person to earliest legal day, since the last record
         self.sensitive: dict[str, int] = {}
         self.uncounted: dict[str, int] = {}
@@ -144,6 +145,7 @@ class Source:
         found.last_ms = max(found.last_ms, at_ms)
         if export.problem is not None:
             found.uncounted[export.problem] = found.uncounted.get(export.problem, 0) + 1
+            found.uncounted_ms = max(found.uncounted_ms or 0, at_ms)
         persons = found.sensitive if export.sensitive else found.ordinary
         for person in export.persons:
             persons[person] = min(export.day, persons.get(person, export.day))
@@ -163,7 +165,10 @@ class Source:
             for of_day, told in (by_day or {None: []}).items():
                 for part in batched(told, MAX_PERSONS) if told else [()]:
                     ordinary = tuple(person for sensitive, person in part if not sensitive)
-                    yield ExportSum(account, found.last_ms, ordinary, tuple(p for s, p in part if s), uncounted, of_day)
+                    sensitive_ones = tuple(p for s, p in part if s)
+                    yield ExportSum(
+                        account, found.last_ms, ordinary, sensitive_ones, uncounted, of_day, found.uncounted_ms
+                    )
 
     def corrected(self, key: Key, uid: str) -> None:
         """Note that a higher revision of an event no longer fails."""

@@ -152,8 +152,8 @@ def reference_of(*parts: str) -> str:
 
 
 def label_of(subject: str) -> str:
-    """Return a subject as metrics name it: references, of which there may be any number, are `other`."""
-    return OTHER if subject.startswith("sha256:") else subject
+    """Return a subject as metrics name it: references, of which there may be any number, are `other`; the legal year of an export ledger is left out."""
+    return OTHER if subject.startswith("sha256:") else subject.partition("/")[0]
 
 
 __all__ = ["Conclusion", "Entry", "Judged", "Judgement", "State", "label_of", "reference_of"]

@@ -6,7 +6,7 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.evidence import Code
 from hegui.rules.exports import ExportLedger
 from hegui.rules.facts import Facts
-from hegui.rules.localisation.export_limits import assessment_due
+from hegui.rules.localisation.export_limits import assessment_due, of_unknown_entity
 from hegui.rules.localisation.mechanism import held_at
 
 
@@ -36,6 +36,9 @@ from hegui.rules.localisation.mechanism import held_at
         passes("assessed, and some could not be counted", uncounted=3, given=holding("security_assessment")),
         skips("before the law", at="2024-03-21T23:59:59+08:00", year=2024, ordinary=2_000_000),
         unclear("some exports could not be counted", ordinary=999_999, uncounted=1),
+        passes("entities that were not in the policy, and every export of them is settled", entity="other", ordinary=0),
+        unclear("an entity that is not in the policy, sensitive", entity="other", ordinary=0, sensitive=1),
+        unclear("an entity that is not in the policy, nobody counted", entity="other", ordinary=0, uncounted=1),
         unclear("an entity that is not in the policy", entity="other", ordinary=1_000_000),
     ),
 )
@@ -46,14 +49,14 @@ def export_assessment_missing(ledger: ExportLedger, facts: Facts) -> Result:
     security assessment allows the export. Distinct persons are counted, each once; exempt exports are left out.
 
     When it fires:
-    1. Read the ledger of the entity: `hegui state show` names the counts of the year.
+    1. Read the year and the counts in the finding (`unmapped.evidence`); `hegui state show` prints the ledger of the entity.
     2. Stop the entity's exports, or let the data protection officer show the passed assessment and enter it under
        `entities` in the policy.
     3. The issue closes by itself once the assessment stands in the policy.
     """
     entity = facts.entity(ledger.entity)
     if entity is None:
-        return inconclusive("the exporting entity in the policy")
+        return of_unknown_entity(ledger)
     held = held_at(entity, facts.at_ms)
     if "security_assessment" in held:
         return PASS

@@ -6,7 +6,7 @@ from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclu
 from hegui.rules.evidence import Code
 from hegui.rules.exports import ExportLedger
 from hegui.rules.facts import Facts
-from hegui.rules.localisation.export_limits import CONTRACT_FROM, assessment_due
+from hegui.rules.localisation.export_limits import CONTRACT_FROM, assessment_due, of_unknown_entity
 from hegui.rules.localisation.mechanism import held_at
 
 
@@ -37,6 +37,9 @@ from hegui.rules.localisation.mechanism import held_at
         skips("so many that another rule judges, sensitive", sensitive=10_000),
         skips("before the law", at="2024-03-21T23:59:59+08:00", year=2024, ordinary=200_000),
         unclear("some exports could not be counted", ordinary=99_999, uncounted=1),
+        passes("entities that were not in the policy, and every export of them is settled", entity="other", ordinary=0),
+        unclear("an entity that is not in the policy, sensitive", entity="other", ordinary=0, sensitive=1),
+        unclear("an entity that is not in the policy, nobody counted", entity="other", ordinary=0, uncounted=1),
         unclear("an entity that is not in the policy", entity="other", ordinary=100_000),
     ),
 )
@@ -47,7 +50,7 @@ def export_contract_missing(ledger: ExportLedger, facts: Facts) -> Result:
     standard contract or a certificate must be in place. Distinct persons are counted, each once; exempt exports are left out.
 
     When it fires:
-    1. Read the ledger of the entity: `hegui state show` names the counts of the year.
+    1. Read the year and the counts in the finding (`unmapped.evidence`); `hegui state show` prints the ledger of the entity.
     2. Stop the entity's exports, or let the data protection officer show contract or certificate and enter it under
        `entities` in the policy.
     3. The issue closes by itself once it stands in the policy.
@@ -56,7 +59,7 @@ def export_contract_missing(ledger: ExportLedger, facts: Facts) -> Result:
         return NOT_APPLICABLE
     entity = facts.entity(ledger.entity)
     if entity is None:
-        return inconclusive("the exporting entity in the policy")
+        return of_unknown_entity(ledger)
     if held_at(entity, facts.at_ms):
         return PASS
     if ledger.ordinary >= CONTRACT_FROM or ledger.sensitive:

@@ -4,13 +4,14 @@ from hegui.rules import law
 from hegui.rules.cases import holding
 from hegui.rules.core import NOT_APPLICABLE, PASS, Result, fail, fails, inconclusive, passes, rule, skips, unclear
 from hegui.rules.evidence import Code
-from hegui.rules.exports import DAY_MS, PACE_DAYS, UNKNOWN_YEAR, ExportLedger, days_until, year_end_ms
+from hegui.rules.exports import DAY_MS, PACE_DAYS, ExportLedger, days_until, is_over, year_end_ms
 from hegui.rules.facts import Facts
 from hegui.rules.localisation.export_limits import (
     CONTRACT_FROM,
     ORDINARY_LIMIT,
     SENSITIVE_LIMIT,
     assessment_due,
+    of_unknown_entity,
 )
 from hegui.rules.localisation.mechanism import held_at
 
@@ -67,6 +68,9 @@ _LAST_WEEK: dict[str, object] = {"ordinary": 90_000, "new_ordinary_7_days": 10_0
         unclear("some exports could not be counted", ordinary=40_000, uncounted=1),
         unclear("some could not be counted, the last second", at="2026-12-31T23:59:59+08:00", uncounted=1),
         unclear("exports whose time cannot be trusted", year=0, ordinary=0, uncounted=1),
+        passes("entities that were not in the policy, and every export of them is settled", entity="other", ordinary=0),
+        unclear("an entity that is not in the policy, sensitive", entity="other", ordinary=0, sensitive=1),
+        unclear("an entity that is not in the policy, nobody counted", entity="other", ordinary=0, uncounted=1),
         unclear("an entity that is not in the policy", entity="other", **_SOON),
     ),
 )
@@ -89,7 +93,7 @@ def export_limit_forecast(ledger: ExportLedger, facts: Facts) -> Result:
         return NOT_APPLICABLE
     entity = facts.entity(ledger.entity)
     if entity is None:
-        return inconclusive("the exporting entity in the policy")
+        return of_unknown_entity(ledger)
     held = held_at(entity, facts.at_ms)
     if "security_assessment" in held:
         return PASS
@@ -103,11 +107,12 @@ def export_limit_forecast(ledger: ExportLedger, facts: Facts) -> Result:
             return fail(
                 "a limit of the year is reached soon at the present pace",
                 entity=Code(entity.name),
+                year=ledger.year,
+                persons=count,
                 limit=limit,
                 days=days_until(limit, count, pace),
                 new_in_7_days=pace,
             )
-    over = ledger.year != UNKNOWN_YEAR and facts.at_ms >= year_end_ms(ledger.year)
-    if ledger.uncounted and not over:
+    if ledger.uncounted and not is_over(ledger.year, facts.at_ms):
         return inconclusive("the persons of exports that could not be counted")
     return PASS

@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from hegui.rules.policy import Policy
 from hegui.streams.commands.options import config_option, settings_from
+from hegui.streams.errors import SettingsError
 
 
 @click.group()
@@ -21,23 +23,34 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Closed issues and progress too.")
 def show(config_file: Path | None, everything: bool) -> None:
     """Print ledgers and open issues."""
-    from hegui.streams.commands.pace import pace
+    from hegui.streams.commands.pace import counts, pace, settlement
+    from hegui.streams.policy_file import load_policy
     from hegui.streams.state.contents import IssueContent, LedgerContent, ProgressContent, contents, read_table
     from hegui.streams.state.ledger_text import ledger_lines, moment
 
-    found = contents(asyncio.run(read_table(settings_from(config_file))))
+    settings = settings_from(config_file)
+    found = contents(asyncio.run(read_table(settings)))
+    policy = Policy(version="none")
+    try:
+        policy, _ = load_policy(Path(settings.policy_file) if settings.policy_file else None)
+    except SettingsError as error:
+        click.echo(f"{error}; what it settles of exports that could not be counted is left out", err=True)
     ledgers = [one for one in found if isinstance(one, LedgerContent)]
     issues = [one for one in found if isinstance(one, IssueContent) and (everything or one.status != "closed")]
     click.echo(f"{len(ledgers)} export ledger{'' if len(ledgers) == 1 else 's'}: distinct persons in the legal year")
     for ledger in ledgers:
         click.echo(
-            f"  {ledger.year}  {ledger.tenant}/{ledger.entity} (controller {ledger.controller})  "
-            f"ordinary {ledger.ordinary:,}  sensitive {ledger.sensitive:,}  last export {moment(ledger.last_export_ms)}"
+            f"  {ledger.year}  {ledger.entity} (controller {ledger.controller})  "
+            f"{counts(ledger)}  last export {moment(ledger.last_export_ms)}"
         )
         for sentence in pace(ledger):
             click.echo(f"        {sentence}")
         for problem, n in sorted(ledger.uncounted.items()):
             click.echo(f"        not counted: {n:,} export{'' if n == 1 else 's'}, {problem}")
+        if ledger.uncounted:
+            click.echo(f"        the last of them at {moment(ledger.uncounted_until_ms)}")
+        for sentence in settlement(ledger, policy):
+            click.echo(f"        {sentence}")
     for line in ledger_lines(found):
         click.echo(line)
     click.echo(f"{len(issues)} issue{'' if len(issues) == 1 else 's'}{'' if everything else ' not closed'}")
@@ -46,6 +59,12 @@ def show(config_file: Path | None, everything: bool) -> None:
             f"  {issue.rule}  {issue.tenant}/{issue.service}  {issue.status}  episode {issue.episode}  "
             f"failures {issue.failures:,}  waived {issue.waived:,}  since {moment(issue.first_failure_ms)}  finding {issue.finding}"
         )
+        if issue.reason:
+            told = ", ".join(
+                f"{key} {value:,}" if isinstance(value, int) and key != "year" else f"{key} {value}"
+                for key, value in issue.evidence.items()
+            )
+            click.echo(f"        {issue.reason}: {told}")
     for one in found:
         if isinstance(one, ProgressContent):
             if one.lost:

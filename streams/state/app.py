@@ -15,6 +15,7 @@ import faust
 import msgspec
 import structlog
 
+from hegui.rules.exports import LEDGER_TENANT
 from hegui.rules.observations import OBSERVATION_VERSION, Observation
 from hegui.streams.broker import tls_context
 from hegui.streams.errors import StateVersionError
@@ -239,7 +240,8 @@ def read_observation(value: bytes | None, group: str) -> Observation | Refused:
         group: the consumer group of the evaluators of this deployment.
 
     Raises:
-        StateVersionError: a newer evaluator wrote it; passing over what it says would lose it.
+        StateVersionError: a newer evaluator wrote it, and passing over what it says would lose it; or one that counted exports by
+            tenant.
     """
     try:
         head = _decode_head(value or b"")
@@ -255,6 +257,12 @@ def read_observation(value: bytes | None, group: str) -> Observation | Refused:
         return Refused("invalid_data", "not an observation")
     if observation.group not in {"", group}:
         return Refused("foreign_group", "an observation of another group; give every deployment topics of its own")
+    for sum_ in observation.exports:
+        if sum_.account.tenant != LEDGER_TENANT:
+            raise StateVersionError(
+                f"an observation has exports of {sum_.account.entity} for the tenant {sum_.account.tenant} alone; "
+                "update the evaluators and rebuild the ledgers from the topics (streams/state.md)"
+            )
     return observation
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 
+from hegui.rules.evidence import EvidenceValue
 from hegui.rules.export_accounts import ExportAccount
 from hegui.rules.exports import legal_day
 from hegui.rules.issues import Issue, Status
@@ -27,7 +28,7 @@ class LedgerContent(msgspec.Struct, frozen=True, tag="export_ledger", tag_field=
     """One export ledger."""
 
     tenant: str
-    """The tenant."""
+    """Always `default`: a ledger belongs to a legal entity, whichever tenants use it."""
     controller: str
     """The ultimate controller."""
     entity: str
@@ -40,6 +41,8 @@ class LedgerContent(msgspec.Struct, frozen=True, tag="export_ledger", tag_field=
     """Distinct persons whose information was sensitive."""
     uncounted: dict[str, int]
     """Problem to exports that could not be counted by person."""
+    uncounted_until_ms: int
+    """Event time up to which there are exports that could not be counted, epoch milliseconds; 0: there are none."""
     last_export_ms: int
     """Event time of the last export, epoch milliseconds."""
     as_of_ms: int
@@ -58,7 +61,7 @@ class IssueContent(msgspec.Struct, frozen=True, tag="issue", tag_field="kind"):
     rule: str
     """Rule id."""
     service: str
-    """The service, or the entity of a ledger."""
+    """The service, or the entity and legal year of an export ledger."""
     status: Status
     """Open, suppressed or closed."""
     episode: int
@@ -73,6 +76,10 @@ class IssueContent(msgspec.Struct, frozen=True, tag="issue", tag_field="kind"):
     """Last failure of the episode, by event time."""
     finding: str
     """Uid of the finding."""
+    reason: str
+    """Why a ledger fails; empty for issues of events."""
+    evidence: dict[str, EvidenceValue]
+    """What the rule showed of that ledger last."""
 
 
 class ProgressContent(msgspec.Struct, frozen=True, tag="progress", tag_field="kind"):
@@ -143,6 +150,7 @@ def _ledger(account: ExportAccount, watermark_ms: int) -> LedgerContent:
         len(account.ordinary),
         len(account.sensitive),
         account.state.uncounted(),
+        account.state.uncounted_until_ms,
         last_ms,
         as_of_ms,
         account.ordinary.new(day),
@@ -162,6 +170,8 @@ def _issue(issue: Issue) -> IssueContent:
         issue.first_failure_ms,
         issue.last_failure_ms,
         issue.finding_uid,
+        issue.reason,
+        issue.evidence,
     )
 
 

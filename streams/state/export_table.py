@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from hegui.rules.export_accounts import UNKNOWN_DAY, AccountState, ExportAccount
-from hegui.rules.exports import Account
+from hegui.rules.exports import LEDGER_TENANT, Account
+from hegui.streams.errors import StateVersionError
 from hegui.streams.stored import decode_stored
 
 ACCOUNT = b"\x01a"
@@ -58,13 +59,18 @@ def read_accounts(table: Mapping[bytes, bytes], owned: Iterable[int] | None = No
     """Return the accounts of a table with their persons, by place; of some partitions only when `owned` names them.
 
     Raises:
-        StateVersionError: an account was written by a newer version.
+        StateVersionError: an account was written by a newer version, or by one that counted the persons of an entity by tenant.
     """
     partitions = None if owned is None else set(owned)
     found: dict[bytes, ExportAccount] = {}
     for key, value in table.items():
         if key.startswith(ACCOUNT) and (partitions is None or partition_in(key) in partitions):
             state = decode_stored(value, _account, VERSION, "an export account")
+            if state.account.tenant != LEDGER_TENANT:
+                raise StateVersionError(
+                    f"an export account of {state.account.entity} was counted for the tenant {state.account.tenant} alone; "
+                    "rebuild the ledgers from the topics (streams/state.md)"
+                )
             found[key[2:]] = ExportAccount(state)
     for key, value in table.items():
         if key.startswith(PERSON) and (account := found.get(key[2:20])) is not None:

@@ -14,10 +14,19 @@ from typing import NamedTuple
 
 import structlog
 
-from hegui.rules.core import Outcome, Rule
+from hegui.rules.core import Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.export_accounts import AccountState, ControllerYear, ExportAccount, day_of
-from hegui.rules.exports import Account, ExportLedger, first_year_kept, legal_day, legal_year, year_to_keep
+from hegui.rules.exports import (
+    LEDGER_TENANT,
+    Account,
+    ExportLedger,
+    first_year_kept,
+    legal_day,
+    legal_year,
+    subject_of,
+    year_to_keep,
+)
 from hegui.rules.facts import Snapshot
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
@@ -33,6 +42,7 @@ from hegui.streams.state.export_table import (
     read_accounts,
 )
 from hegui.streams.state.observation_gaps import undecided
+from hegui.streams.state.verdicts import Verdict
 from hegui.streams.stored import encode_stored
 
 log = structlog.get_logger()
@@ -41,21 +51,24 @@ PORTION = 50
 """Most entries deleted with one observation: Faust's producer buffers 100 writes."""
 
 
-class Verdict(NamedTuple):
-    """What one rule says of the accounts of one entity."""
+Subject = tuple[str, int]
+"""Entity and legal year: whom the issues of export ledgers name."""
 
-    tenant: str
-    entity: str
-    rule: str
-    outcome: Outcome
-    event_ms: int
-    """Event time as of which it was judged."""
+
+class ExportStep(NamedTuple):
+    """What an observation leads to."""
+
+    writes: dict[bytes, bytes | None]
+    """Table key to value; None: delete it."""
+    verdicts: list[Verdict]
+    judged_all: bool
+    """Whether every account was judged: issues of which no account says anything can close."""
 
 
 class _Partition:
     def __init__(self) -> None:
         self.accounts: dict[Account, ExportAccount] = {}
-        self.controllers: dict[tuple[str, str, int], ControllerYear] = {}
+        self.controllers: dict[tuple[str, int], ControllerYear] = {}
         self.judge_all = True
         self.day = 0
         """Legal day on which all accounts were judged."""
@@ -69,14 +82,14 @@ class _Partition:
     def add(self, account: ExportAccount) -> None:
         of = account.state.account
         self.accounts[of] = account
-        self.controllers.setdefault((of.tenant, of.controller, of.year), ControllerYear()).add(account)
+        self.controllers.setdefault((of.controller, of.year), ControllerYear()).add(account)
 
     def remove(self, of: Account) -> None:
         del self.accounts[of]
-        year = self.controllers[of.tenant, of.controller, of.year]
+        year = self.controllers[of.controller, of.year]
         year.remove(of.entity)
         if not year.accounts:
-            del self.controllers[of.tenant, of.controller, of.year]
+            del self.controllers[of.controller, of.year]
 
 
 class ExportKeeper:
@@ -116,7 +129,7 @@ class ExportKeeper:
         for place, account in places.items():
             partition = int.from_bytes(place[:2], "big")
             self._partitions[partition].add(account)
-            self._gauges.show(account, reached[partition])
+            self._show(account, reached[partition])
         for key in table:
             # A process that forgot the account died before all of its persons were deleted.
             if key.startswith(PERSON) and key[2:20] not in places and partition_in(key) in self._partitions:
@@ -137,21 +150,27 @@ class ExportKeeper:
         held = self._partitions.get(partition)
         for of, account in held.accounts.items() if held is not None else ():
             self._gauges.hide(account)
-            self._gauges.show_outcomes(of.tenant, of.entity, ())
+            self._gauges.show_verdicts(partition, (of.entity, of.year), (), current=False)
 
-    def count(
-        self, partition: int, offset: int, observation: Observation, now_ms: int
-    ) -> tuple[dict[bytes, bytes | None], set[tuple[str, str]]]:
-        """Count the exports of the observation at an offset; return the table writes (None deletes), and tenant and entity of the accounts to judge.
+    def _show(self, account: ExportAccount, at_ms: int) -> None:
+        self._gauges.show(account, account.counts(self._engine.snapshot, at_ms), at_ms)
+
+    def step(
+        self, partition: int, offset: int, observation: Observation, *, watermark_ms: int, at_ms: int
+    ) -> ExportStep:
+        """Count the exports of the observation at an offset, and judge what that concerns.
 
         Args:
             partition: partition of the observations topic.
             offset: offset of the observation.
             observation: the record.
-            now_ms: a time (epoch milliseconds) that both the events and the broker have reached: it decides what is forgotten.
+            watermark_ms: event time that all known sources have reached.
+            at_ms: the broker's time of the record. What both have reached decides what is forgotten.
         """
         held = self._partitions[partition]
+        now_ms = min(watermark_ms, at_ms)
         writes: dict[bytes, bytes | None] = dict.fromkeys(self._portion(partition, held))
+        judged_all = held.judge_all
         touched = self._turned(partition, held, now_ms)
         for sum_ in observation.exports:
             of = sum_.account
@@ -163,7 +182,7 @@ class ExportKeeper:
                 account = ExportAccount(AccountState(of))
                 held.add(account)
             place = account_place(partition, of)
-            controller = held.controllers[of.tenant, of.controller, of.year]
+            controller = held.controllers[of.controller, of.year]
             fresh = controller.step(account, observation, sum_)
             # The account first: persons without one would be lost at recovery.
             writes[ACCOUNT + place] = encode_stored(account.state, export_table.VERSION)
@@ -171,22 +190,25 @@ class ExportKeeper:
                 if new := b"".join(person for sensitive, person in fresh if sensitive is kind):
                     key = persons_key(place, sensitive=kind, offset=offset, day=day_of(sum_))
                     writes[key] = (writes.get(key) or b"") + new
-            self._gauges.show(account, now_ms)
+            self._show(account, now_ms)
             # A sibling's persons are part of what is said of the others.
-            touched.update((of.tenant, entity) for entity in controller.accounts)
-        return writes, touched
+            touched.update((entity, of.year) for entity in controller.accounts)
+        verdicts = [
+            verdict for subject in sorted(touched) for verdict in self._judged(partition, held, subject, watermark_ms)
+        ]
+        return ExportStep(writes, verdicts, judged_all)
 
-    def _turned(self, partition: int, held: _Partition, now_ms: int) -> set[tuple[str, str]]:
-        """Return tenant and entity of the accounts to judge because a legal day began, or the policy changed; forget old ones."""
+    def _turned(self, partition: int, held: _Partition, now_ms: int) -> set[Subject]:
+        """Return the accounts to judge because a legal day began, or the policy changed; forget old ones."""
         day = legal_day(now_ms)
         if day == held.day and not held.judge_all:
             return set()
         held.day, held.judge_all = day, False
-        touched = {(of.tenant, of.entity) for of in held.accounts}
+        touched = {(of.entity, of.year) for of in held.accounts}
         held.first_year = first_year_kept(now_ms, self._engine.snapshot.policy.export_years_kept)
         self._forget(partition, held)
         for account in held.accounts.values():
-            self._gauges.show(account, now_ms)
+            self._show(account, now_ms)
         return touched
 
     def _forget(self, partition: int, held: _Partition) -> None:
@@ -215,47 +237,57 @@ class ExportKeeper:
         living = {account_place(partition, of) for of in held.accounts} if keys else set()
         return [key for key in keys if key[2:20] not in living]
 
-    def judged(self, partition: int, tenant: str, entity: str, watermark_ms: int) -> list[Verdict]:
-        """Return what the rules say of an entity's accounts.
+    def _judged(self, partition: int, held: _Partition, subject: Subject, watermark_ms: int) -> list[Verdict]:
+        """Return what the rules say of an entity's accounts of a legal year: one, or several where its controller changed.
 
         An account is judged as of its last export. A failure of the present is mended by a mechanism that is in force when time
-        has gone on to `watermark_ms`, or by exports that grow no more. Of several years the worst counts; where no account is
-        left, no rule applies.
+        has gone on to `watermark_ms`, by exports that grow no more, or by the end of the year. Of several accounts the worst
+        counts; where no account is left, no rule applies.
         """
-        held = self._partitions[partition]
         rules = self._engine.rules
-        worst = {rule.id: Verdict(tenant, entity, rule.id, Outcome.NOT_APPLICABLE, watermark_ms) for rule in rules}
-        accounts = [account for of, account in held.accounts.items() if (of.tenant, of.entity) == (tenant, entity)]
-        if accounts:
-            worst.clear()
+        of_subject = (LEDGER_TENANT, subject_of(*subject))
+        worst: dict[str, Verdict] = {}
+        accounts = [account for of, account in held.accounts.items() if (of.entity, of.year) == subject]
+        current = False
         for account in accounts:
             of, last_ms = account.state.account, account.state.last_ms
-            controller = held.controllers[of.tenant, of.controller, of.year]
-            outcomes = self._outcomes(controller.ledger(account, last_ms), last_ms)
-            if watermark_ms > last_ms and Outcome.FAIL in outcomes.values():
-                later = self._outcomes(controller.ledger(account, watermark_ms), watermark_ms)
-                outcomes = {
-                    rule: Outcome.PASS if outcome is Outcome.FAIL and later[rule] is Outcome.PASS else outcome
-                    for rule, outcome in outcomes.items()
+            current = current or year_to_keep(of, last_ms) >= legal_year(watermark_ms)
+            results = self._results(held, account, last_ms, watermark_ms)
+            if watermark_ms > last_ms and _UNMET & {result.outcome for result in results.values()}:
+                later = self._results(held, account, watermark_ms, watermark_ms)
+                results = {
+                    rule: later[rule] if result.outcome in _UNMET and later[rule].outcome is Outcome.PASS else result
+                    for rule, result in results.items()
                 }
+            outcomes = {rule: result.outcome for rule, result in results.items()}
             if held.lost_year is not None and of.year <= held.lost_year:
                 outcomes = undecided(outcomes)
-            for rule, outcome in outcomes.items():
+            for rule, result in results.items():
+                told = Verdict(
+                    (of_subject[0], rule, of_subject[1]), outcomes[rule], last_ms, result.reason, result.evidence
+                )
                 known = worst.get(rule)
-                if known is None or _ORDER.index(outcome) > _ORDER.index(known.outcome):
-                    worst[rule] = Verdict(tenant, entity, rule, outcome, last_ms)
-        verdicts = list(worst.values())
-        self._gauges.show_outcomes(tenant, entity, ((v.rule, v.outcome) for v in verdicts) if accounts else ())
-        return verdicts
+                if known is None or _rank(told) > _rank(known):
+                    worst[rule] = told
+        self._gauges.show_verdicts(partition, subject, worst.values(), current=current)
+        if accounts:
+            return list(worst.values())
+        return [
+            Verdict((of_subject[0], rule.id, of_subject[1]), Outcome.NOT_APPLICABLE, watermark_ms) for rule in rules
+        ]
 
-    def _outcomes(self, ledger: ExportLedger, at_ms: int) -> dict[str, Outcome]:
-        engine = self._engine
+    def _results(self, held: _Partition, account: ExportAccount, at_ms: int, reached_ms: int) -> dict[str, Result]:
+        engine, of = self._engine, account.state.account
+        ledger = held.controllers[of.controller, of.year].ledger(account, at_ms, engine.snapshot, reached_ms)
         plan, deviations = engine.evaluate(engine.group(ledger.tenant, ledger.service), ledger, at_ms)
         for rule, result in deviations or ():
             if result.outcome is Outcome.ERROR:
                 log.error("rule_raised", rule=rule.id, entity=ledger.entity)
-        return {rule: result.outcome for rule, result in plan.outcomes(deviations or ()).items()}
+        return plan.outcomes(deviations or ())
 
+
+_UNMET = frozenset({Outcome.FAIL, Outcome.INCONCLUSIVE})
+"""What a later moment may have mended."""
 
 _ORDER = (
     Outcome.NOT_APPLICABLE,
@@ -266,3 +298,8 @@ _ORDER = (
     Outcome.FAIL,
 )
 """Outcomes, the worst last."""
+
+
+def _rank(verdict: Verdict) -> tuple[int, int]:
+    """Return how bad a verdict is; of equally bad ones the latest."""
+    return _ORDER.index(verdict.outcome), verdict.event_ms

@@ -18,7 +18,7 @@ class IssueGauges:
         self._held: dict[Labels, dict[str, Issue]] = {}
         """Labels to issue keys and the issues, not closed, in the order in which they opened."""
         self._info: dict[Labels, tuple[str, str]] = {}
-        """Labels to finding and sample of the first of them."""
+        """Labels to finding and sample of the one that opened last."""
 
     def show(self, issue: Issue) -> None:
         """Show an issue as it is now; a closed one is hidden."""
@@ -53,7 +53,8 @@ class IssueGauges:
         metrics.failures.labels(*labels).set(sum(issue.failures + issue.waived for issue in issues))
         metrics.first_failure.labels(*labels).set(min(issue.first_failure_ms for issue in issues) / 1000)
         metrics.last_failure.labels(*labels).set(max(issue.last_failure_ms for issue in issues) / 1000)
-        first = next(iter(issues))
+        # Of an entity's legal years the present one; of many sources any.
+        first = max(issues, key=lambda issue: (issue.first_failure_ms, issue.key))
         info = self._info.get(labels)
         if info is None or info[0] != first.finding_uid:
             # One series per issue and episode: the sample stays the one of the first report.

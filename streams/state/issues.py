@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from hegui.rules.core import Outcome, Rule, Stage
+from hegui.rules.exports import ExportLedger
 from hegui.rules.findings import FINDING_TYPE, finding
 from hegui.rules.issues import LEVEL, Issue, Report, Timing, advance, issue_key, level, observe
 from hegui.rules.observations import NO_TIME, Observation
@@ -21,6 +22,7 @@ from hegui.streams.state.export_table import is_export_key
 from hegui.streams.state.exports import ExportKeeper
 from hegui.streams.state.issue_gauges import IssueGauges
 from hegui.streams.state.ledgers import LEDGER, LedgerKeeper, fact_name
+from hegui.streams.state.verdicts import Verdict
 from hegui.streams.stored import decode_stored, encode_stored
 
 PROGRESS = b"\x00progress/"
@@ -232,21 +234,27 @@ class IssueKeeper:
             reports += made
             if after is not None and after is not before:
                 issues[key] = changed[key] = after
-        counted, touched = self.exports.count(partition, offset, observation, min(watermark_ms, at_ms))
+        exported = self.exports.step(partition, offset, observation, watermark_ms=watermark_ms, at_ms=at_ms)
         told = self.ledgers.step(partition, observation, since_ms, watermark_ms)
-        verdicts = [
-            ((tenant, verdict.rule, entity), verdict.outcome, verdict.event_ms)
-            for tenant, entity in sorted(touched)
-            for verdict in self.exports.judged(partition, tenant, entity, watermark_ms)
-        ]
-        if told.judged_all:
-            unfounded = [(issue.tenant, issue.rule, issue.service) for issue in issues.values() if _follows(issue)]
-            verdicts += [(of, Outcome.PASS, 0) for of in unfounded if self.ledgers.unfounded(partition, of)]
-        for of, outcome, event_ms in (*verdicts, *told.verdicts):
+        verdicts = [*exported.verdicts, *told.verdicts]
+        if exported.judged_all or told.judged_all:
+            spoken = {verdict.issue for verdict in exported.verdicts} if exported.judged_all else None
+            for issue in filter(_follows, issues.values()):
+                of = (issue.tenant, issue.rule, issue.service)
+                if self._on_exports(issue.rule):
+                    unfounded = spoken is not None and of not in spoken
+                else:
+                    unfounded = told.judged_all and self.ledgers.unfounded(partition, of)
+                if unfounded:
+                    verdicts.append(Verdict(of, Outcome.PASS, 0))
+        for of, outcome, event_ms, reason, evidence in verdicts:
             if outcome in _UNDECIDED:
                 continue  # what is unknown neither opens an issue nor closes it
             before = issues.get(issue_key(*of))
-            after, made = level(before, of, failing=outcome is Outcome.FAIL, event_ms=event_ms, at_ms=at_ms)
+            failing = outcome is Outcome.FAIL
+            after, made = level(
+                before, of, failing=failing, event_ms=event_ms, at_ms=at_ms, reason=reason, evidence=evidence
+            )
             reports += made
             if after is not None and after is not before:
                 issues[after.key] = changed[after.key] = after
@@ -258,7 +266,7 @@ class IssueKeeper:
                 issues[key] = changed[key] = after
                 reports += made
             (advancing.add if _advances(after) else advancing.discard)(key)
-        writes: dict[bytes, bytes | None] = {**counted, **told.writes}
+        writes: dict[bytes, bytes | None] = {**exported.writes, **told.writes}
         for key, issue in changed.items():
             self._gauges.show(issue)
             place = LEVEL_ISSUE + partition.to_bytes(2, "big") if LEVEL in issue.marks else b""
@@ -271,6 +279,10 @@ class IssueKeeper:
         ]
         facts += [(fact_name(fact), fact.record_key(), None) for fact in told.retracted]
         return Step([self._finding(report) for report in reports], reports, facts, writes)
+
+    def _on_exports(self, rule_id: str) -> bool:
+        rule = self._rules.get(rule_id)
+        return rule is not None and rule.on is ExportLedger
 
     def made_anew(self, partition: int, offset: int, at_ms: int) -> bool:
         """Tell whether the log began again: what comes at an offset that was counted is later (the broker's time) than all that was counted.

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
-from hegui.rules.core import Outcome, Rule
+from hegui.rules.core import Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import STREAMS
+from hegui.rules.evidence import EvidenceValue
 from hegui.rules.exports import ExportLedger
 from hegui.rules.fact_tables import CondemnedSource, MadeFact
 from hegui.rules.facts import Snapshot
@@ -37,6 +38,7 @@ from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.ledger_gauges import LedgerGauges
 from hegui.streams.state.observation_gaps import undecided
 from hegui.streams.state.samples import Samples
+from hegui.streams.state.verdicts import IssueOf, Verdict
 from hegui.streams.stored import decode_stored, encode_stored
 
 log = structlog.get_logger()
@@ -71,20 +73,7 @@ MAX_PORTIONS = 50
 LOST_SHOWN_MS = 190 * 86_400_000
 """How long what passes is undecided after observations were lost: as long as results are kept."""
 
-IssueOf = tuple[str, str, str]
-"""Tenant, rule and subject of an issue."""
-
 _state: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AnyState)
-
-
-class Verdict(NamedTuple):
-    """What one rule says of all states of one issue."""
-
-    issue: IssueOf
-    outcome: Outcome
-    """Fail when it fails of one, else inconclusive when it is so of one, else pass."""
-    event_ms: int
-    """Event time as of which it was judged."""
 
 
 class LedgerStep(NamedTuple):
@@ -131,6 +120,19 @@ class _Partition:
         self._next: dict[bytes, int] = {}
         self._told: dict[str, tuple[int, int, set[bytes]]] = {}
         """Source partition to the block of its last late entry, how far that had come, and the states of its late entries."""
+        self._shown: dict[IssueOf, Result] = {}
+        """Issue to what its rule said of the state that failed last, until that is told."""
+
+    def shows(self, of: tuple[str, str], results: Mapping[str, Result]) -> None:
+        """Note what rules show of a state that fails, given as tenant and subject."""
+        for rule, result in results.items():
+            if result.outcome is Outcome.FAIL:
+                self._shown[of[0], rule, of[1]] = result
+
+    def take_shown(self, issue: IssueOf) -> tuple[str, Mapping[str, EvidenceValue]]:
+        """Return reason and evidence of the state that failed last, once; nothing when none of those judged now failed."""
+        found = self._shown.pop(issue, None)
+        return ("", {}) if found is None else (found.reason, found.evidence)
 
     def wake(self, key: bytes, moments: list[int]) -> None:
         """Note that a state must be looked at at the first of some moments."""
@@ -364,7 +366,7 @@ class LedgerKeeper:
             outcome = next((found for found in _WORST if counts[found]), Outcome.PASS)
             if outcome is not Outcome.FAIL and outcome is not Outcome.WAIVED:
                 outcome = Outcome.INCONCLUSIVE if held.holding.get(issue) else Outcome.PASS
-            done.verdicts.append(Verdict(issue, outcome, event_ms))
+            done.verdicts.append(Verdict(issue, outcome, event_ms, *held.take_shown(issue)))
 
     def _look_at(
         self,
@@ -381,14 +383,16 @@ class LedgerKeeper:
         if isinstance(state, CorpusState) and (counts := held.samples.counts(key)) != state.sampled:
             state = msgspec.structs.replace(state, sampled=counts)
         judgement = state.judgement(moment_ms, self._policy)
-        outcomes = {} if judgement is None else self._outcomes(judgement.ledger, judgement.at_ms)
+        results = {} if judgement is None else self._results(judgement.ledger, judgement.at_ms)
+        outcomes = {rule: result.outcome for rule, result in results.items()}
         at_ms = moment_ms if judgement is None else judgement.at_ms
         conclusion = state.conclude(outcomes, at_ms, self._policy)
         done.facts.extend(conclusion.facts)
+        done.retracted.extend(conclusion.retracted)
         if self._lacks(held, state, moment_ms):
             # Only what is said of it: a fact (a source is cleared) rests on what is known.
             outcomes = undecided(outcomes)
-        done.retracted.extend(conclusion.retracted)
+        held.shows((state.tenant, state.subject), results)
         issues = {
             (state.tenant, rule, state.subject): outcome
             for rule, outcome in outcomes.items()
@@ -437,13 +441,13 @@ class LedgerKeeper:
         if not holding:
             del held.holding[issue]
 
-    def _outcomes(self, ledger: Any, at_ms: int) -> dict[str, Outcome]:
+    def _results(self, ledger: Any, at_ms: int) -> dict[str, Result]:
         engine = self._engine
         plan, deviations = engine.evaluate(engine.group(ledger.tenant, ledger.service), ledger, at_ms)
         for rule, result in deviations or ():
             if result.outcome is Outcome.ERROR:
                 log.error("rule_raised", rule=rule.id, service=label_of(ledger.service))
-        return {rule: result.outcome for rule, result in plan.outcomes(deviations or ()).items()}
+        return plan.outcomes(deviations or ())
 
 
 def _in_place(key: bytes, state: CaseState) -> bool:

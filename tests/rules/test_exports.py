@@ -2,20 +2,24 @@
 
 import random
 from datetime import date, datetime
+from unittest import mock
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hegui.rules import export_accounts
 from hegui.rules.cases import BASE_GENERATION, BASE_POLICY, PERSON
 from hegui.rules.events import Export, GenerationEvent, ModelReference
-from hegui.rules.export_accounts import UNKNOWN_DAY, AccountState, ControllerYear, ExportAccount, Persons
+from hegui.rules.export_accounts import MAX_UNIONS, UNKNOWN_DAY, AccountState, ControllerYear, ExportAccount, Persons
 from hegui.rules.exports import (
     DAY_MS,
     PACE_DAYS,
     Account,
     Exported,
+    Together,
     account_key,
     days_until,
     exported,
@@ -27,7 +31,7 @@ from hegui.rules.exports import (
 )
 from hegui.rules.facts import Facts, Snapshot
 from hegui.rules.observations import ExportSum, Observation
-from hegui.rules.policy import Entity, PersonKeyPeriod, Policy
+from hegui.rules.policy import Entity, ExportMechanism, PersonKeyPeriod, Policy
 
 KEYS = (PersonKeyPeriod(controller="company", year=2026, key_id="1"),)
 OTHER_PERSON = "k1:" + "fedcba9876543210" * 4
@@ -72,6 +76,8 @@ def test_sensitive_information_is_a_kind_of_its_own() -> None:
     assert found is not None and found.sensitive and found.persons
 
 
+NOWHERE = ModelReference(id="model-a")
+EXEMPT = replace(SENT, exemption="art_5_1", exemption_document="c-1")
 ABROAD = ModelReference(id="model-a", hosting_region="us-east-1")
 
 
@@ -82,7 +88,16 @@ ABROAD = ModelReference(id="model-a", hosting_region="us-east-1")
         ({"exported": None}, False),
         ({"exported": False, "model": ABROAD}, True),
         ({"exported": None, "export": None, "model": ABROAD}, True),
-        ({"exported": False, "model": ABROAD, "prompt_personal_information": None}, False),
+        ({"exported": False, "model": ABROAD, "prompt_personal_information": None}, True),
+        ({"exported": False, "prompt_personal_information": None}, False),
+        ({"exported": None, "prompt_personal_information": None}, False),
+        ({"exported": False, "model": ABROAD, "prompt_personal_information": False}, False),
+        ({"exported": False, "model": NOWHERE}, True),
+        ({"exported": False, "model": None}, True),
+        ({"exported": False, "model": NOWHERE, "prompt_personal_information": None}, True),
+        ({"exported": False, "model": NOWHERE, "prompt_personal_information": False}, False),
+        ({"exported": False, "model": ABROAD, "export": EXEMPT}, False),
+        ({"exported": False, "model": ABROAD, "export": EXEMPT, "data_class": "core"}, True),
         ({"prompt_personal_information": False}, False),
         ({"export": replace(SENT, exemption="art_5_1", exemption_document="c-1")}, False),
         ({"export": replace(SENT, exemption="art_5_1")}, True),
@@ -99,6 +114,10 @@ def test_what_counts_as_an_export(changes: dict[str, object], counts: bool) -> N
         ({"export": Export(entity="nobody")}, {}, "entity_unknown"),
         ({}, {"trusted": False}, "time_not_trusted"),
         ({"prompt_personal_information": None}, {}, "information_unknown"),
+        ({"exported": False, "model": ABROAD, "prompt_personal_information": None}, {}, "information_unknown"),
+        ({"exported": False, "model": NOWHERE, "prompt_personal_information": None}, {}, "information_unknown"),
+        ({"exported": False, "model": NOWHERE}, {}, "region_unknown"),
+        ({"exported": False, "model": None}, {}, "region_unknown"),
         ({"sensitive_personal_information": None}, {}, "sensitivity_unknown"),
         ({"user_key": None}, {}, "no_subject"),
         ({"export": replace(SENT, subjects=())}, {}, "no_subject"),
@@ -124,6 +143,18 @@ def test_a_clock_that_is_far_off_opens_no_ledger_of_its_year(year: str) -> None:
 def test_an_unknown_entity_is_not_named_in_the_ledger() -> None:
     found = added(replace(EVENT, export=Export(entity="zhang san's company")))
     assert found is not None and found.account == Account("default", "other", "other", 2026)
+
+
+def test_an_entity_has_one_ledger_whichever_tenants_use_it() -> None:
+    policy = replace(BASE_POLICY, person_keys=KEYS)
+    policy = replace(policy, services=(*policy.services, replace(policy.services[0], tenant="brand-b")))
+    snapshot, found = Snapshot(policy), set()
+    for tenant in ("default", "brand-b", "other"):
+        facts = Facts(snapshot, ms("2026-08-01T12:00:00+08:00"), tenant, snapshot.services.get((tenant, "svc")))
+        added_by = exported(EVENT, facts, True)
+        assert added_by is not None and added_by.persons
+        found.add(added_by.account)
+    assert found == {ACCOUNT}
 
 
 def test_entities_of_one_controller_lie_in_one_place() -> None:
@@ -258,6 +289,9 @@ def test_a_day_that_no_table_key_can_name_is_the_nearest_that_one_can(on: int, c
     assert found.ordinary.by_day == {counted_on: 1}
 
 
+NO_POLICY = Snapshot(Policy(version="none"))
+EXACT = {"ORDINARY_LIMIT": 0, "SENSITIVE_LIMIT": 0, "assessment_due": lambda *_: False}
+"""As if every number were near a limit, and none over it."""
 TOLD = st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 30), st.integers(20_000, 20_012))
 
 
@@ -278,7 +312,8 @@ def test_any_order_and_any_repetition_gives_the_sets_and_days_of_the_reference(
         sum_ = ExportSum(of.state.account, 1, () if sensitive else one, one if sensitive else (), {}, on)
         controller.step(of, observation(number), sum_)
     for entity, found in accounts.items():
-        ledger = controller.ledger(found, 20_010 * DAY_MS)
+        with mock.patch.multiple(export_accounts, **EXACT):
+            ledger = controller.ledger(found, 20_010 * DAY_MS, NO_POLICY, 0)
         wanted: list[dict[int, int]] = [{}, {}]
         for e, s, p, on in told:
             if e == entity:
@@ -288,8 +323,8 @@ def test_any_order_and_any_repetition_gives_the_sets_and_days_of_the_reference(
         assert (ledger.new_ordinary_7_days, ledger.new_sensitive_7_days) == tuple(
             sum(20_004 <= on <= 20_010 for on in days.values()) for days in wanted
         )
-        assert (ledger.controller_ordinary, ledger.controller_sensitive) == tuple(map(len, over_all))
-        assert ledger.controller_entities == len(accounts)
+        if len(accounts) > 1:
+            assert ledger.below_assessment == Together(len(accounts), *map(len, over_all))
 
 
 def test_what_is_left_of_a_controller_is_counted_by_itself() -> None:
@@ -297,9 +332,11 @@ def test_what_is_left_of_a_controller_is_counted_by_itself() -> None:
     accounts = [ExportAccount(AccountState(Account("default", "group", entity, 0))) for entity in entities]
     for found in accounts:
         controller.add(found)
+    ledger = controller.ledger(accounts[1], 0, NO_POLICY, 0)
+    assert (ledger.below_assessment, ledger.below_contract) == (Together(2), Together(2))
     controller.remove("a")
-    ledger = controller.ledger(accounts[1], 0)
-    assert (ledger.controller_entities, ledger.controller_ordinary) == (1, 0)
+    ledger = controller.ledger(accounts[1], 0, NO_POLICY, 0)
+    assert (ledger.below_assessment, ledger.below_contract) == (Together(), Together())
 
 
 def test_a_key_of_persons_stands_once_for_a_controller_and_year() -> None:
@@ -307,3 +344,30 @@ def test_a_key_of_persons_stands_once_for_a_controller_and_year() -> None:
     assert policy.person_key("company", 2026) == "1"
     assert policy.person_key("company", 2027) is None
     assert policy.person_key("other", 2026) is None
+
+
+def test_the_sets_over_several_entities_are_few_and_right_while_what_they_hold_changes() -> None:
+    controller, names = ControllerYear(), "abcdefgh"
+    accounts = {name: ExportAccount(AccountState(Account("default", "group", name, 2026))) for name in names}
+    for number, found in enumerate(accounts.values()):
+        controller.add(found)
+        controller.step(found, observation(number), ExportSum(found.state.account, 1, persons(number, 99)))
+    held = msgspec.convert(
+        {"kind": "security_assessment", "reference": "m-1", "valid_from": DAWN, "valid_to": DUSK}, ExportMechanism
+    )
+    for turn in range(3):
+        new = persons(1000 + turn)
+        controller.step(accounts["a"], observation(100 + turn), ExportSum(accounts["a"].state.account, 1, new))
+        for number, assessed in enumerate(names):
+            entities = (Entity(name=assessed, controller="group", export_mechanisms=(held,)),)
+            snapshot = Snapshot(Policy(version="v", entities=entities))
+            with mock.patch.multiple(export_accounts, **EXACT):
+                ledgers = {name: controller.ledger(accounts[name], NOON, snapshot, 0) for name in names}
+            wanted = {99, *range(8)} - {number} | (set() if assessed == "a" else {*range(1000, 1001 + turn)})
+            assert ledgers.pop(assessed).below_assessment == Together()
+            assert {one.below_assessment for one in ledgers.values()} == {Together(7, len(wanted))}
+            assert len(controller._unions) <= MAX_UNIONS
+
+
+NOON, DAWN, DUSK = ms("2026-08-01T12:00:00+08:00"), "2026-08-01T06:00:00+08:00", "2026-08-01T18:00:00+08:00"
+"""A moment at which a mechanism of one day holds."""

@@ -101,6 +101,7 @@ def test_a_policy_that_is_right_is_taken(parts: dict[str, Any]) -> None:
         ),
         ({"services": [{**SERVICE, "name": "other"}]}, "services: "),
         ({"services": [{**SERVICE, "tenant": "other"}]}, "services: "),
+        ({"entities": [{"name": "other"}]}, "entities: 'other'"),
         (
             {
                 "entities": [

@@ -18,6 +18,7 @@ from tests.streams.example import BOOK, POLICY
 
 PARTITIONS = 4
 ENTITY = "example-company"
+TIMING = Timing(quiet_ms=10**12, update_ms=0)
 AT_MS = 1_795_140_000_000
 
 
@@ -40,9 +41,9 @@ def write(table, key, value):
 class Ledgers:
     """A keeper, its table, and a log of observations."""
 
-    def __init__(self, table=None, owned=range(PARTITIONS), policy=POLICY):
+    def __init__(self, table=None, owned=range(PARTITIONS), policy=POLICY, timing=TIMING):
         self.metrics = StateMetrics(CollectorRegistry())
-        self.keeper = IssueKeeper(PARTITIONS, Timing(quiet_ms=10**12, update_ms=0), self.metrics, version="0")
+        self.keeper = IssueKeeper(PARTITIONS, timing, self.metrics, version="0")
         self.keeper.use(policy, BOOK, BOOK, rule_set_hash(BOOK))
         self.policy = policy
         self.table = {} if table is None else table
@@ -61,11 +62,12 @@ class Ledgers:
         at_ms=AT_MS,
         watermark_ms=AT_MS,
         uncounted=None,
+        uncounted_ms=None,
         day=None,
     ):
         """Count persons, given as numbers; return the findings."""
         account = Account("default", controller or "example-group", entity, year)
-        sum_ = ExportSum(account, at_ms, hashes(ordinary), hashes(sensitive), uncounted or {}, day)
+        sum_ = ExportSum(account, at_ms, hashes(ordinary), hashes(sensitive), uncounted or {}, day, uncounted_ms)
         return self.step(partition_of(account_key(account).encode(), PARTITIONS), watermark_ms, (sum_,))
 
     def dies(self, survives, *told, **how):
@@ -93,9 +95,16 @@ class Ledgers:
         return [f for partition in self.keeper.issues for f in self.step(partition, watermark_ms)]
 
     def open(self):
-        return {(issue.rule, issue.service) for issue in self.keeper.open()}
+        """Rule and entity of the open issues."""
+        return {(issue.rule, issue.service.partition("/")[0]) for issue in self.keeper.open()}
+
+    def open_years(self):
+        """Rule, entity and legal year of the open issues."""
+        return {(issue.rule, *issue.service.split("/")) for issue in self.keeper.open()}
 
     def gauge(self, name, **labels):
+        if name in {"export_subjects", "export_new_subjects", "export_uncounted_events"}:
+            labels = {"controller": "example-group", **labels}
         return self.metrics.registry.get_sample_value(f"compliance_{name}", {"tenant": "default", **labels})
 
     def subjects(self, entity=ENTITY, year="2026"):

@@ -142,6 +142,7 @@ def content(**changes):
         "ordinary": 0,
         "sensitive": 0,
         "uncounted": {},
+        "uncounted_until_ms": 0,
         "last_export_ms": noon(START),
         "as_of_ms": noon(START),
         "new_ordinary_7_days": 0,

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hegui.rules.core import Outcome
 from hegui.rules.engine import rule_set_hash
 from hegui.rules.exports import Account, account_key
 from hegui.streams.observations import partition_of
@@ -12,11 +13,12 @@ from hegui.streams.state.contents import LedgerContent, contents
 from hegui.streams.state.export_table import ACCOUNT, PERSON
 from hegui.streams.state.exports import PORTION
 from tests.streams.example import BOOK, POLICY
-from tests.streams.state.export_ledgers import ENTITY, PARTITIONS, Ledgers, ms
+from tests.streams.state.export_ledgers import ENTITY, PARTITIONS, Ledgers, day, ms
 
 PARTITION = partition_of(account_key(Account("default", "example-group", ENTITY, 2026)).encode(), PARTITIONS)
 LAST_2026 = ms("2026-12-31T23:59:59+08:00")
 FIRST_2027 = ms("2027-01-01T00:00:00+08:00")
+LONG_AGO = day("2026-03-01")
 YEARS_LATER = ms("2030-01-01T00:00:00+08:00")
 """When 2026 is no longer among the four years that are kept."""
 
@@ -99,12 +101,13 @@ def test_the_issue_of_a_year_that_is_forgotten_closes():
     assert ledgers.gauge("ledger_outcome", entity=ENTITY, rule="LOC012", outcome="fail") is None
 
 
-def test_the_issue_stays_open_while_a_later_year_fails_too():
+def test_the_issue_of_a_later_year_stays_open():
     ledgers = Ledgers()
     ledgers.tell((), [1], at_ms=LAST_2026, watermark_ms=LAST_2026)
     ledgers.tell((), [1], year=2029, at_ms=YEARS_LATER - 1, watermark_ms=YEARS_LATER - 1)
-    assert {finding["activity_name"] for finding in tick(ledgers, times=2)} == {"Update"}
-    assert ledgers.open() == {("LOC012", ENTITY)}
+    assert ledgers.open_years() == {("LOC012", ENTITY, "2026"), ("LOC012", ENTITY, "2029")}
+    assert {finding["activity_name"] for finding in tick(ledgers, times=2)} == {"Close"}
+    assert ledgers.open_years() == {("LOC012", ENTITY, "2029")}
 
 
 def test_exports_of_a_forgotten_year_are_left_out_and_counted():
@@ -184,3 +187,83 @@ def test_whatever_dies_the_years_that_are_kept_equal_the_reference(schedule):
         assert found == {year: len(persons) for year, persons in wanted.items()}
     stored = sum(len(ledgers.table[key]) for key in keys(ledgers))
     assert stored == 32 * sum(map(len, wanted.values()))
+
+
+def test_each_legal_year_has_an_issue_of_its_own():
+    ledgers = Ledgers()
+    first = ledgers.tell((), [1], at_ms=LAST_2026, watermark_ms=LAST_2026)
+    second = ledgers.tell((), [1], year=2027, at_ms=FIRST_2027, watermark_ms=FIRST_2027)
+    told = [(f["activity_name"], f["compliance"]["control"], f["unmapped"]["evidence"]["year"]) for f in first + second]
+    assert told == [("Create", "LOC012", 2026), ("Create", "LOC012", 2027)]
+    assert len({f["finding_info"]["uid"] for f in first + second}) == 2
+    assert {f["resources"][0]["uid"] for f in first + second} == {ENTITY}
+    labels = {"service": ENTITY, "rule": "LOC012"}
+    assert ledgers.gauge("open_issues", **labels) == 2
+    # The alert on an open issue asks for the latest failure: the old year must not make it look old.
+    assert ledgers.gauge("issue_last_failure_timestamp_seconds", **labels) == FIRST_2027 / 1000
+    assert ledgers.gauge("issue_info", **labels, finding=second[0]["finding_info"]["uid"], sample="") == 1
+
+
+def test_a_warning_ends_with_its_year_and_does_not_hide_that_of_the_next():
+    ledgers = Ledgers()
+    ledgers.tell(range(80_000), at_ms=LAST_2026, watermark_ms=LAST_2026, day=LONG_AGO)
+    assert ledgers.open_years() == {("LOC013", ENTITY, "2026")}
+    assert step(ledgers, "2026") == 0.8
+    assert [f["activity_name"] for f in tick(ledgers, FIRST_2027)] == ["Close"]
+    assert (ledgers.open(), step(ledgers, "2026")) == (set(), None)
+    (warned,) = ledgers.tell(range(90_000), year=2027, at_ms=FIRST_2027, watermark_ms=FIRST_2027, day=LONG_AGO)
+    assert (warned["activity_name"], warned["unmapped"]["evidence"]["percent"]) == ("Create", 90)
+    assert step(ledgers, "2027") == 0.9
+
+
+def step(ledgers, year, limit="100000"):
+    return ledgers.gauge("export_limit_step_ratio", entity=ENTITY, year=year, limit=limit)
+
+
+def test_what_is_undecided_in_a_year_that_is_over_makes_no_ticket_any_more():
+    ledgers = Ledgers()
+    ledgers.tell([1], at_ms=LAST_2026, watermark_ms=LAST_2026, uncounted={"no_subject": 1})
+    undecided = {"entity": ENTITY, "rule": "LOC011", "outcome": "inconclusive"}
+    assert ledgers.gauge("ledger_outcome", **undecided) == 1
+    tick(ledgers, FIRST_2027)
+    assert ledgers.gauge("ledger_outcome", **undecided) is None
+    assert ledgers.gauge("export_uncounted_events", entity=ENTITY, year="2026", problem="no_subject") == 1
+    ledgers.tell([1], year=2027, at_ms=FIRST_2027, watermark_ms=FIRST_2027, uncounted={"no_subject": 1})
+    assert ledgers.gauge("ledger_outcome", **undecided) == 1
+
+
+def test_a_failure_of_a_year_that_is_over_is_shown_beside_what_is_said_of_the_running_one():
+    ledgers = Ledgers()
+    ledgers.tell((), [1], at_ms=LAST_2026, watermark_ms=LAST_2026)
+    for uncounted, outcomes in ({}, {"fail"}), ({"no_subject": 1}, {"fail", "inconclusive"}):
+        ledgers.tell([1], year=2027, at_ms=FIRST_2027, watermark_ms=FIRST_2027, uncounted=uncounted)
+        shown = {o for o in Outcome if ledgers.gauge("ledger_outcome", entity=ENTITY, rule="LOC012", outcome=o)}
+        assert shown == outcomes
+
+
+def test_the_issue_of_a_rule_that_is_switched_off_closes_and_so_after_a_restart():
+    for restarted in (False, True):
+        ledgers = Ledgers()
+        ledgers.tell((), range(10_000), at_ms=LAST_2026, watermark_ms=LAST_2026)
+        assert ledgers.open() == {("LOC011", ENTITY)}
+        if restarted:
+            ledgers = ledgers.again(ledgers.offset)
+        fewer = tuple(rule for rule in BOOK if rule.id != "LOC011")
+        ledgers.keeper.use(POLICY, fewer, BOOK, rule_set_hash(fewer))
+        (finding,) = tick(ledgers, LAST_2026)
+        assert (finding["activity_name"], finding["compliance"]["control"]) == ("Close", "LOC011")
+        assert ledgers.open() == set()
+
+
+def test_an_issue_without_year_that_was_stored_before_gives_way_to_that_of_its_year():
+    ledgers = Ledgers()
+    ledgers.tell((), [1], at_ms=LAST_2026, watermark_ms=LAST_2026)
+    (key,) = [key for key in ledgers.table if b"|LOC012|" in key]
+    old = {**msgspec.json.decode(ledgers.table.pop(key)), "service": ENTITY}
+    del old["evidence"], old["reason"]
+    ledgers.table[key.partition(b"/")[0]] = msgspec.json.encode(old)
+    after = ledgers.again(ledgers.offset)
+    assert after.open() == {("LOC012", ENTITY)}
+    told = {(f["activity_name"], f["resources"][0]["uid"]) for f in tick(after, LAST_2026)}
+    assert told == {("Close", ENTITY), ("Create", ENTITY)}
+    assert after.open_years() == {("LOC012", ENTITY, "2026")}

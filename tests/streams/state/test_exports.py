@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 
 from hegui.rules.core import Outcome
 from hegui.rules.engine import rule_set_hash
-from hegui.rules.exports import exported
+from hegui.rules.exports import Account, Exported, account_key, exported
 from hegui.rules.facts import Facts
-from hegui.rules.policy import Entity
+from hegui.rules.issues import Timing
+from hegui.rules.observations import ExportSum, Observation
 from hegui.streams.errors import StateVersionError
-from hegui.streams.state.contents import contents
+from hegui.streams.observations import Source
+from hegui.streams.observations import partition_of as keyed
+from hegui.streams.state.app import read_observation
+from hegui.streams.state.contents import IssueContent, contents
 from hegui.streams.state.export_table import read_accounts
 from tests.streams.example import BOOK, POLICY, engine, envelope
-from tests.streams.state.export_ledgers import ENTITY, PARTITIONS, Ledgers, day, hashes, ms, with_mechanism
+from tests.streams.state.export_ledgers import AT_MS, ENTITY, PARTITIONS, Ledgers, day, hashes, ms, with_mechanism
 from tests.streams.test_end_to_end import SOURCES, World, _small_blocks, play, steps  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.usefixtures("_small_blocks")
@@ -86,20 +90,6 @@ def test_a_late_export_that_breaks_last_years_limit_is_told():
     )
     (issue,) = ledgers.keeper.open()
     assert (issue.rule, issue.last_failure_ms) == ("LOC012", ms("2026-12-31T23:59:59+08:00"))
-
-
-def test_entities_of_one_controller_are_counted_together_each_person_once():
-    entities = tuple(
-        Entity(name=name, controller="group", critical_infrastructure=False, many_persons=False) for name in ("a", "b")
-    )
-    ledgers = Ledgers(policy=msgspec.structs.replace(with_mechanism("certification"), entities=entities))
-    for entity, persons in (("a", range(6_000)), ("b", range(4_000))):
-        ledgers.tell((), persons, entity=entity, controller="group")
-    assert not {issue for issue in ledgers.open() if issue[0] == "LOC014"}  # the same persons
-    ledgers.tell((), range(6_000, 9_999), entity="b", controller="group")
-    assert not {issue for issue in ledgers.open() if issue[0] == "LOC014"}
-    ledgers.tell((), [9_999], entity="b", controller="group")
-    assert {issue for issue in ledgers.open() if issue[0] == "LOC014"} == {("LOC014", "a"), ("LOC014", "b")}
 
 
 def test_what_cannot_be_counted_shows_and_leaves_the_rules_undecided():
@@ -185,7 +175,12 @@ def test_what_the_table_holds_is_told_without_persons():
         "sensitive": 1,
         "uncounted": {"no_subject": 2},
     }
-    assert (issue["rule"], issue["service"], issue["status"], issue["failures"]) == ("LOC012", ENTITY, "open", 1)
+    assert (issue["rule"], issue["service"], issue["status"], issue["failures"]) == (
+        "LOC012",
+        f"{ENTITY}/2026",
+        "open",
+        1,
+    )
     assert progress["last_offset"] == ledgers.offset
     assert "abcdef" not in str(found)
 
@@ -214,7 +209,7 @@ def test_whatever_dies_the_ledgers_equal_the_reference_to_the_person(kinds, sche
     assert {a.state.account: a.state.uncounted() for a in world.keeper.exports.accounts() if a.state.marks} == uncounted
     stored = {key: value for table in world.tables.values() for key, value in table.items()}
     assert days_of(read_accounts(stored).values()) == dict(persons)
-    failing = {issue.rule for issue in world.keeper.open() if issue.service == ENTITY}
+    failing = {issue.rule for issue in world.keeper.open() if issue.service.startswith(ENTITY + "/")}
     assert failing == ({"LOC012"} if any(s for _, s in persons.values()) else set())
     assert Outcome.ERROR not in {key[3] for key in world_outcomes(world)}
 
@@ -227,3 +222,100 @@ def days_of(accounts):
 def world_outcomes(world):
     gauge = world.keeper.exports._metrics.ledger_outcome
     return [tuple(s.labels.values()) for family in gauge.collect() for s in family.samples]
+
+
+def test_each_step_to_a_limit_is_told_at_once_with_what_the_rule_showed():
+    ledgers = Ledgers(timing=Timing(quiet_ms=10**12, update_ms=3_600_000))
+    told = []
+    for persons in (80_000, 85_000, 90_000, 94_999, 95_000, 99_999):
+        told += ledgers.tell(range(persons), day=LONG_AGO, at_ms=AT_MS + persons)
+    assert [(f["activity_name"], f["unmapped"]["evidence"]) for f in told] == [
+        (activity, {"entity": ENTITY, "year": 2026, "persons": persons, "percent": percent, "limit": 100_000})
+        for activity, persons, percent in (("Create", 80_000, 80), ("Update", 90_000, 90), ("Update", 95_000, 95))
+    ]
+    assert {f["finding_info"]["uid"] for f in told} == {told[0]["finding_info"]["uid"]}
+    assert told[0]["compliance"]["status_detail"] == "a limit of the year is near"
+    assert told[0]["resources"][0] == {"uid": ENTITY, "name": ENTITY, "type": "legal entity"}
+    assert ledgers.gauge("export_limit_step_ratio", entity=ENTITY, year="2026", limit="100000") == 0.95
+    (issue,) = [one for one in contents(ledgers.table) if isinstance(one, IssueContent)]
+    assert (issue.reason, issue.evidence["percent"]) == ("a limit of the year is near", 95)
+
+
+def test_the_step_vanishes_with_the_partition_and_with_the_limit():
+    ledgers = Ledgers(policy=with_mechanism("standard_contract"))
+    ledgers.tell((), range(9_500), day=LONG_AGO)
+    limits = {limit: {"entity": ENTITY, "year": "2026", "limit": limit} for limit in ("10000", "100000")}
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) == 0.95
+    ledgers.keeper.hide(range(PARTITIONS))
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) is None
+    ledgers.keeper.load(ledgers.table, range(PARTITIONS))
+    ledgers.tick()
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) == 0.95
+    ledgers.tell((), range(10_000), day=LONG_AGO)
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) is None
+    ledgers = Ledgers()
+    ledgers.tell(range(99_000), day=LONG_AGO)
+    assert ledgers.gauge("export_limit_step_ratio", **limits["100000"]) == 0.95
+    ledgers.tell(range(100_000), range(8_000), day=LONG_AGO)
+    assert ledgers.gauge("export_limit_step_ratio", **limits["100000"]) is None
+    assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) == 0.8
+
+
+def test_persons_of_a_late_export_stand_in_the_finding():
+    ledgers = Ledgers()
+    ledgers.tell((), [1], day=LONG_AGO)
+    (finding,) = ledgers.tell((), [2], day=LONG_AGO)
+    assert (finding["activity_name"], finding["unmapped"]["evidence"]["sensitive"]) == ("Update", 2)
+
+
+def test_a_change_of_controller_within_a_year_shows_both_counts():
+    ledgers = Ledgers()
+    ledgers.tell(range(5))
+    ledgers.tell(range(3), controller="new-group")
+    shown = [
+        ledgers.gauge("export_subjects", controller=controller, entity=ENTITY, year="2026", kind="ordinary")
+        for controller in ("example-group", "new-group")
+    ]
+    assert shown == [5, 3]
+
+
+def test_two_accounts_of_an_entity_and_year_share_an_issue_that_the_worse_one_holds_open():
+    twins = [name for name in map(str, range(99)) if partition_of(name) == partition_of("example-group")]
+    ledgers = Ledgers()
+    ledgers.tell((), [1], day=LONG_AGO)
+    for _ in range(2):
+        ledgers.tell([1], controller=twins[0], day=LONG_AGO)
+        assert ledgers.open() == {("LOC012", ENTITY)}
+    assert {issue.episode for issue in ledgers.keeper.open()} == {1}
+
+
+def partition_of(controller):
+    return keyed(account_key(Account("default", controller, ENTITY, 2026)).encode(), PARTITIONS)
+
+
+def test_ledgers_that_were_counted_by_tenant_are_refused_and_not_taken_for_those_of_the_entity():
+    ledgers = Ledgers()
+    ledgers.tell((), [1])
+    (key,) = [key for key in ledgers.table if key.startswith(b"\x01a")]
+    state = msgspec.json.decode(ledgers.table[key])
+    assert state["account"][0] == "default"
+    state["account"][0] = "brand-b"
+    ledgers.table[key] = msgspec.json.encode(state)
+    with pytest.raises(StateVersionError, match=r"tenant brand-b alone; rebuild the ledgers from the topics"):
+        Ledgers(ledgers.table)
+    sum_ = ExportSum(Account("brand-b", "group", ENTITY, 2026), AT_MS, hashes([1]))
+    told = msgspec.json.encode(Observation("t", 0, 0, 0, 1, AT_MS, exports=(sum_,), group="g", version=3))
+    with pytest.raises(StateVersionError, match=r"tenant brand-b alone; update the evaluators and rebuild"):
+        read_observation(told, "g")
+
+
+def test_what_the_evaluator_tells_dates_what_could_not_be_counted():
+    account = Account("default", "group", ENTITY, 2026)
+    source = Source("t", 0, 0, 0)
+    source.exported(Exported(account, False, hashes([1]), None, LONG_AGO), AT_MS)
+    assert [sum_.uncounted_ms for sum_ in source.take_exports()] == [None]
+    for at_ms, problem in ((AT_MS + 5, "no_subject"), (AT_MS, "no_subject"), (AT_MS + 9, None)):
+        source.exported(Exported(account, False, () if problem else hashes([2]), problem, LONG_AGO), at_ms)
+    assert [(s.uncounted, s.uncounted_ms, s.last_ms) for s in source.take_exports()] == [
+        ({"no_subject": 2}, AT_MS + 5, AT_MS + 9)
+    ]

@@ -1,0 +1,156 @@
+"""What the policy settles of exports that could not be counted."""
+
+from datetime import datetime
+
+import msgspec
+import pytest
+
+from hegui.rules.engine import rule_set_hash
+from hegui.rules.export_accounts import AccountState
+from hegui.rules.policy import ExportSettlement, contradictions
+from hegui.streams.state.contents import LedgerContent, contents
+from hegui.streams.state.export_table import ACCOUNT
+from tests.streams.example import BOOK, POLICY
+from tests.streams.state.export_ledgers import AT_MS, ENTITY, Ledgers, day, ms
+
+LONG_AGO = day("2026-03-01")
+THEN = "2026-03-01T12:00:00+08:00"
+LATER = "2026-03-02T12:00:00+08:00"
+
+
+def settlement(up_to=THEN, **changes):
+    given = {"entity": ENTITY, "year": 2026, "reference": "memo-1", **changes}
+    return ExportSettlement(up_to=datetime.fromisoformat(up_to), **given)
+
+
+def policy(*settlements):
+    return msgspec.structs.replace(POLICY, export_settlements=settlements)
+
+
+def undecided(ledgers, entity=ENTITY):
+    return ledgers.gauge("ledger_outcome", entity=entity, rule="LOC011", outcome="inconclusive") == 1
+
+
+def use(ledgers, *settlements):
+    ledgers.keeper.use(policy(*settlements), BOOK, BOOK, rule_set_hash(BOOK))
+    return ledgers.tick()
+
+
+def uncounted(at=THEN, **how):
+    """Ledgers in which two exports up to a moment could not be counted."""
+    ledgers = Ledgers(**how)
+    ledgers.tell([1], at_ms=ms(at), uncounted={"no_subject": 2}, uncounted_ms=ms(at), day=LONG_AGO)
+    assert undecided(ledgers)
+    return ledgers
+
+
+def test_a_settlement_decides_the_ledger_and_adds_its_persons():
+    ledgers = uncounted()
+    use(ledgers, settlement(ordinary=79_998))
+    assert (undecided(ledgers), ledgers.open(), ledgers.subjects()) == (False, set(), [79_999, 0])
+    (finding,) = use(ledgers, settlement(ordinary=79_999))
+    assert (finding["compliance"]["control"], finding["unmapped"]["evidence"]["persons"]) == ("LOC013", 80_000)
+    use(ledgers, settlement(ordinary=1), settlement(LATER, sensitive=1))
+    assert (ledgers.open(), ledgers.subjects()) == ({("LOC012", ENTITY)}, [2, 1])
+    use(ledgers)
+    assert (undecided(ledgers), ledgers.subjects()) == (True, [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "settles"),
+    [
+        ({}, True),
+        ({"up_to": "2026-03-01T11:59:59.999+08:00"}, False),
+        ({"year": 2025}, False),
+        ({"entity": "b"}, False),
+    ],
+)
+def test_it_settles_the_exports_of_its_entity_and_year_up_to_its_moment(changes, settles):
+    ledgers = uncounted()
+    use(ledgers, settlement(**changes))
+    assert undecided(ledgers) is not settles
+
+
+def test_an_export_that_cannot_be_counted_later_leaves_the_ledger_undecided_again():
+    ledgers = uncounted()
+    use(ledgers, settlement())
+    ledgers.tell([2], at_ms=ms(LATER), uncounted={"no_subject": 2}, uncounted_ms=ms(THEN), day=LONG_AGO)
+    assert not undecided(ledgers)  # one that could be counted
+    ledgers.tell(at_ms=ms(LATER), uncounted={"no_subject": 3}, uncounted_ms=ms(LATER), day=LONG_AGO)
+    assert undecided(ledgers)
+    use(ledgers, settlement(LATER))
+    assert not undecided(ledgers)
+
+
+def test_what_lies_ahead_of_event_time_settles_nothing_yet():
+    ledgers = uncounted()
+    use(ledgers, settlement("2026-12-31T23:59:59+08:00"))
+    assert undecided(ledgers)
+    ledgers.tick(ms("2026-12-31T23:59:59+08:00"))
+    assert not undecided(ledgers)
+
+
+def test_it_stays_settled_over_a_restart():
+    ledgers = Ledgers(policy=policy(settlement(ordinary=5)))
+    ledgers.tell([1], at_ms=ms(THEN), uncounted={"no_subject": 2}, uncounted_ms=ms(THEN), day=LONG_AGO)
+    after = ledgers.again(ledgers.offset)
+    after.tick()
+    assert (undecided(after), after.subjects()) == (False, [6, 0])
+    (told,) = [one for one in contents(ledgers.table) if isinstance(one, LedgerContent)]
+    assert (told.uncounted, told.uncounted_until_ms) == ({"no_subject": 2}, ms(THEN))
+
+
+def test_exports_of_unlisted_entities_and_untrusted_times_can_be_settled_too():
+    ledgers = Ledgers()
+    at_ms = ms(THEN)
+    ledgers.tell(entity="other", controller="other", at_ms=at_ms, uncounted={"entity_unknown": 1}, uncounted_ms=at_ms)
+    ledgers.tell(year=0, at_ms=AT_MS, uncounted={"time_not_trusted": 1}, uncounted_ms=AT_MS)
+    assert undecided(ledgers, "other") and undecided(ledgers)
+    use(ledgers, settlement(entity="other"), settlement("2026-11-20T12:00:00+08:00", year=0))
+    assert not undecided(ledgers, "other") and undecided(ledgers)
+    at = datetime.fromtimestamp(AT_MS / 1000).astimezone().isoformat()
+    use(ledgers, settlement(entity="other"), settlement(at, year=0))
+    assert not undecided(ledgers)
+
+
+def test_a_state_or_an_observation_that_does_not_say_when_counts_as_of_its_last_export():
+    ledgers = uncounted(LATER)
+    (key,) = [key for key in ledgers.table if key.startswith(ACCOUNT)]
+    old = msgspec.json.decode(ledgers.table[key])
+    del old["uncounted_ms"]
+    ledgers.table[key] = msgspec.json.encode(old)
+    assert msgspec.json.decode(ledgers.table[key], type=AccountState).uncounted_until_ms == ms(LATER)
+    after = ledgers.again(ledgers.offset)
+    use(after, settlement())
+    assert undecided(after)
+    after.tell([2], at_ms=AT_MS, day=LONG_AGO)
+    use(after, settlement(LATER))
+    assert not undecided(after)
+    after.tell(at_ms=AT_MS, uncounted={"no_subject": 3}, day=LONG_AGO)
+    assert undecided(after)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, None),
+        ({"entity": "other"}, None),
+        ({"year": 0}, None),
+        ({"up_to": "2027-01-01T00:00:00+08:00"}, None),
+        ({"up_to": "2026-01-01T00:00:00+08:00"}, None),
+        ({"up_to": "2027-01-01T00:00:00.001+08:00"}, "outside the legal year"),
+        ({"up_to": "2025-12-31T23:59:59+08:00"}, "outside the legal year"),
+        ({"entity": "nobody"}, "no such entity"),
+        ({"entity": "other", "ordinary": 1}, "no ledger that has a limit"),
+        ({"year": 0, "sensitive": 1}, "no ledger that has a limit"),
+    ],
+)
+def test_a_policy_with_a_settlement_that_makes_no_sense_is_refused(changes, sentence):
+    found = [one for one in contradictions(policy(settlement(**changes)), ()) if "export_settlements" in one]
+    assert len(found) == (sentence is not None)
+    assert all(sentence in one for one in found)
+
+
+def test_two_settlements_up_to_one_moment_are_refused():
+    twice = policy(settlement(), settlement("2026-03-01T04:00:00+00:00", ordinary=3))
+    assert any("stands twice" in sentence for sentence in contradictions(twice, ()))
