@@ -99,7 +99,7 @@ class TopicSettings(_Section, frozen=True):
     dead_letters: str = "compliance.dead-letters.v1"
     """Records that could not be decoded."""
     coverage_gaps: str = "compliance.coverage-gaps.v1"
-    """Ranges of input that the log no longer had."""
+    """Ranges of input, and of observations, that the log no longer had."""
     optouts: str | None = "compliance.optouts.v1"
     """Opt-outs, compacted; an empty text declares that there is none."""
     filings: str | None = "compliance.filings.v1"

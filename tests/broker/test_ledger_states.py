@@ -49,7 +49,7 @@ async def test_every_ledger_is_exact_after_kill_9_in_the_middle_of_an_update(kaf
     chance: random.Random = dice()
     async with deployment(kafka.bootstrap, evaluator={"client": client}) as made:
         index_labels(made)
-        daemons = [await made.daemon(role).start() for role in ("evaluator", "state")]
+        daemons = await made.start("evaluator", "state")
         for number in range(share(ROUNDS, client) if "evaluator" in victims else ROUNDS):
             told = islice(events(now_ms, seed=number, run=f"r{number}"), 1500)
             flow = asyncio.create_task(made.send(told, seconds=2.0))
@@ -100,8 +100,7 @@ async def test_every_rule_of_a_ledger_is_told_as_a_finding_and_not_again_after_a
     async with deployment(kafka.bootstrap) as made:
         index_labels(made)
         await made.send(failing_everywhere(now_ms()))
-        for role in ("evaluator", "state"):
-            await made.daemon(role).start()
+        await made.start("evaluator", "state")
 
         async def story() -> dict[str, list[tuple[str, str]]]:
             """Rule to uids and activities of its findings, but for updates: they tell that it goes on failing."""
@@ -137,8 +136,7 @@ async def test_every_rule_of_a_ledger_is_told_as_a_finding_and_not_again_after_a
 async def test_ledgers_move_between_two_processes_and_show_once(kafka):
     async with deployment(kafka.bootstrap) as made:
         index_labels(made)
-        await made.daemon("evaluator").start()
-        first = await made.daemon("state").start()
+        _, first = await made.start("evaluator", "state")
         told = events(now_ms, seed=1)
         await made.send(next(told) for _ in range(400))
         assert await settled(made) == []
@@ -159,8 +157,7 @@ async def test_ledgers_move_between_two_processes_and_show_once(kafka):
 
 async def test_a_deadline_passes_on_an_idle_topic_and_stands_after_a_restart(kafka):
     async with deployment(kafka.bootstrap) as made:
-        for role in ("evaluator", "state"):
-            await made.daemon(role).start()
+        await made.start("evaluator", "state")
         at_ms = now_ms()
         due_ms = at_ms + 4000
         complaint = ComplaintEvent(service="chat-assistant", received_at_ms=due_ms - 72 * HOUR_MS)
@@ -190,8 +187,7 @@ async def test_a_deadline_passes_on_an_idle_topic_and_stands_after_a_restart(kaf
 
 async def test_a_condemned_source_fails_in_the_evaluator_within_seconds(kafka):
     async with deployment(kafka.bootstrap) as made:
-        for role in ("evaluator", "state"):
-            await made.daemon(role).start()
+        await made.start("evaluator", "state")
         record = msgspec.structs.replace(SOUND["licensed"](1, 0), source_id="mirror-1")
         bad = msgspec.structs.replace(record, assessment=SourceAssessment(sampled=1000, illegal=51))
         await made.send([envelope(record, 0, now_ms(), "before"), envelope(bad, 1, now_ms(), "bad")])
@@ -233,8 +229,7 @@ async def test_a_condemned_source_fails_in_the_evaluator_within_seconds(kafka):
 
 async def test_counts_of_another_deployment_on_the_same_topic_are_refused_and_told(kafka):
     async with deployment(kafka.bootstrap) as made:
-        await made.daemon("evaluator").start()
-        state = await made.daemon("state").start()
+        _, state = await made.start("evaluator", "state")
         told = events(now_ms, seed=3)
         await made.send(next(told) for _ in range(200))
         assert await settled(made) == []
@@ -255,8 +250,7 @@ async def test_counts_of_another_deployment_on_the_same_topic_are_refused_and_to
 async def test_reading_the_whole_input_again_changes_no_state(kafka):
     async with deployment(kafka.bootstrap) as made:
         index_labels(made)
-        evaluator = await made.daemon("evaluator").start()
-        await made.daemon("state").start()
+        evaluator = await made.start("evaluator", "state")
         told = events(now_ms, seed=7)
         await made.send(next(told) for _ in range(600))
         assert await settled(made) == []
@@ -276,8 +270,7 @@ async def test_reading_the_whole_input_again_changes_no_state(kafka):
 async def test_a_table_rebuilt_from_the_observations_is_the_same(kafka):
     async with deployment(kafka.bootstrap) as made:
         index_labels(made)
-        await made.daemon("evaluator").start()
-        state = await made.daemon("state").start()
+        _, state = await made.start("evaluator", "state")
         told = events(now_ms, seed=4)
         await made.send(next(told) for _ in range(600))
         assert await settled(made) == []

@@ -43,7 +43,7 @@ async def settled(made: Deployment) -> list[str]:
 async def test_ledgers_are_exact_after_kill_9_in_the_middle_of_an_update(kafka, client, victim):
     chance = dice()
     async with deployment(kafka.bootstrap, evaluator={**ANY_TIME, "client": client}) as made:
-        daemons = [await made.daemon(role).start() for role in ("evaluator", "state")]
+        daemons = await made.start("evaluator", "state")
         for number in range(share(ROUNDS, client) if victim == "evaluator" else ROUNDS):
             victims = [daemon for daemon in daemons if daemon.role == victim]
             done = await kill_round(made, victims, number, chance, exports)
@@ -83,8 +83,7 @@ async def test_a_ledger_is_read_back_when_partitions_move_between_two_processes(
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_reading_the_whole_input_again_changes_no_ledger(kafka, client):
     async with deployment(kafka.bootstrap, evaluator={**ANY_TIME, "client": client}) as made:
-        evaluator = await made.daemon("evaluator").start()
-        await made.daemon("state").start()
+        evaluator = await made.start("evaluator", "state")
         events = exports(now_ms, seed=6)
         await made.send(next(events) for _ in range(800))
         assert await settled(made) == []
@@ -119,8 +118,7 @@ async def test_a_past_year_is_forgotten_in_portions_over_kill_9(kafka):
     async with deployment(kafka.bootstrap, evaluator=ANY_TIME) as made:
         years_kept(made, 9)
         made.reference = Reference(made.settings, made.optouts)
-        await made.daemon("evaluator").start()
-        state = await made.daemon("state").start()
+        _, state = await made.start("evaluator", "state")
         days = count()
         events = exports(lambda: first_day + next(days) % 200 * DAY_MS, seed=8)
         await made.send(next(events) for _ in range(1500))
@@ -154,7 +152,7 @@ def orphan(key: bytes, table: dict[bytes, bytes]) -> bool:
 
 async def test_no_person_leaves_the_ledger(kafka):
     async with deployment(kafka.bootstrap, evaluator=ANY_TIME) as made:
-        daemons = [await made.daemon(role).start() for role in ("evaluator", "state")]
+        daemons = await made.start("evaluator", "state")
         events = exports(now_ms, seed=7, persons=40)
         await made.send(next(events) for _ in range(300))
         assert await settled(made) == []

@@ -29,8 +29,7 @@ async def settled(made: Deployment) -> list[str]:
 
 async def test_observations_deleted_before_they_were_counted_are_a_gap_and_leave_what_passed_undecided(kafka):
     async with deployment(kafka.bootstrap, evaluator=ANY_TIME) as made:
-        await made.daemon("evaluator").start()
-        state = await made.daemon("state").start()
+        _, state = await made.start("evaluator", "state")
         events = exports(now_ms, seed=9, faults=0.0)
         await made.send(next(events) for _ in range(100))
         assert await settled(made) == []
@@ -82,8 +81,7 @@ async def test_observations_deleted_before_they_were_counted_are_a_gap_and_leave
 
 async def test_a_topic_of_observations_made_anew_stops_the_state_agents(kafka):
     async with deployment(kafka.bootstrap, evaluator=ANY_TIME) as made:
-        evaluator = await made.daemon("evaluator").start()
-        state = await made.daemon("state").start()
+        evaluator, state = await made.start("evaluator", "state")
         events = exports(now_ms, seed=10)
         await made.send(next(events) for _ in range(200))
         assert await settled(made) == []

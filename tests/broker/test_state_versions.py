@@ -49,8 +49,7 @@ async def settled(made: Deployment) -> list[str]:
 
 async def test_an_older_process_stops_at_what_a_newer_one_wrote_and_spoils_nothing(kafka, monkeypatch):
     async with deployment(kafka.bootstrap, evaluator=ANY_TIME) as made:
-        await made.daemon("evaluator").start()
-        older = await made.daemon("state").start()
+        _, older = await made.start("evaluator", "state")
         events = exports(now_ms, seed=11)
         await made.send(next(events) for _ in range(200))
         assert await settled(made) == []

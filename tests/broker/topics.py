@@ -140,6 +140,15 @@ class Topics:
         self.daemons.append(made)
         return made
 
+    async def start(self, *roles: Role) -> list[Daemon]:
+        """Start a process of each role, all at once: most of a start is waiting; wait until they are ready."""
+        started = [self.daemon(role) for role in roles]
+        for daemon in started:
+            daemon.launch()
+        for daemon in started:
+            await daemon.ready()
+        return started
+
     # -- clients
 
     async def admin(self) -> AIOKafkaAdminClient:
