@@ -33,8 +33,9 @@ def ingested_before_opt_out(deadline: Deadline, facts: Facts) -> Result:
     """Records were ingested before the opt-out that covers them, and must leave the next dataset version.
 
     Why: a refusal counts for what comes after it, but what was taken in before must not go into dataset versions built
-    after it. The sweep finds such records when an opt-out arrives. No court has ordered a model to unlearn; the next
-    version is what counts. The clock is that of a notice (`notice_grace_hours`), from when the opt-out was observed.
+    after it; nor must what an exception, a yes or the grace time let in, once that is over. The sweep finds such records
+    when an opt-out arrives. No court has ordered a model to unlearn; the next version is what counts. The clock is that of a
+    notice (`notice_grace_hours`), from when the opt-out was observed, or from when it counted for the record without a break.
 
     When it fires:
     1. Read the violations of this rule: each names one record (`source`, `id`), what matched, and by `removal` the

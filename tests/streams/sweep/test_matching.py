@@ -5,6 +5,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -537,6 +538,7 @@ RECORDS = [
 ]
 
 
+@hypothesis_settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 20), max_size=6), again=st.lists(st.integers(0, 19), max_size=4))
 def test_however_the_records_are_cut_and_read_again_the_records_of_hits_are_the_same(cuts, again) -> None:
     def records(parts) -> dict[bytes, bytes]:
