@@ -82,10 +82,10 @@ class Fetcher:
         links: list[Link] = []
         async for fetched in self._of_site(url, reading, links):
             yield fetched
-        last = url
         try:
             answer = await self._client.get(url, html_metas.MAX_BYTES)
         except FetchError as error:
+            last = error.responses[-1].url if error.responses else url
             yield Fetched(f"page of {site}", _page(error.responses, b"", reading, only_no=True), str(error))
         else:
             last = answer.url

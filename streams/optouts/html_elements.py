@@ -75,16 +75,14 @@ def elements(text: str) -> Iterator[Element | Unclosed]:
                 templates.append(line)
             elif templates:
                 templates.pop()
-        elif found[2] or (
-            tag.empty and foreign
-        ):  # within a picture a slash ends the element, elsewhere it means nothing
+        elif found[2]:
             continue
-        elif name == "script" or name in _RAW_END:
+        elif (name == "script" or name in _RAW_END) and not (foreign and tag.empty):  # a picture's end with their slash
             at = _end_of_script(text, at) if name == "script" else _end_of_raw(text, at, name)
             if at < 0:
                 yield Unclosed(line)
                 return
-        if name in _TOLD and not templates and not found[2]:
+        if name in _TOLD and not templates:
             yield Element(line, name, tag.given, text[tag.end : at])
     if templates:
         yield Unclosed(templates[0])

@@ -377,6 +377,17 @@ async def test_the_site_that_a_page_is_redirected_to_is_read_too(server, other):
     assert other.asked == ["/b", "/robots.txt", "/.well-known/tdmrep.json", "/two.xml", "/one.xml"]
 
 
+async def test_the_site_of_a_page_that_cannot_be_read_is_read_nevertheless(server, other):
+    server.answers = {"/a": to(other.url("/b"))}
+    other.answers = {
+        "/robots.txt": text("User-agent: *\nDisallow: /y/"),
+        "/b": text(b"\x1f\x8b", **{"Content-Encoding": "gzip"}),
+    }
+    found, problems, _ = await every(server.url("/a"))
+    assert found == {no(other, "/y/")}
+    assert problems == ["page: the answer is compressed, though that was not asked for"]
+
+
 async def test_links_that_lead_nowhere_are_told_and_nothing_else_is_lost(server, other):
     server.answers = {
         "/robots.txt": text("User-agent: *\nDisallow: /a/\nLicense: http://[bad/l.xml\nLicense: /l.xml"),

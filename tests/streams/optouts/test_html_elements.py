@@ -70,6 +70,7 @@ def test_what_stands_before_an_element_does_not_hide_it(before):
         "<meta/name='robots'/content='noai'>",
         "<meta name\n=\trobots content = 'noai'/>",
         '<meta name="robots"content="noai">',
+        "<svg><meta name='robots' content='noai'/>",
         "<meta name=robots content=&#110;oai>",
         "<meta =b=b name=robots content=noai>",
     ],

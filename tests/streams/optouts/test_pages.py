@@ -269,12 +269,13 @@ def test_a_licence_inside_a_page_has_the_lines_of_the_page():
     assert [record.evidence.rpartition(" ")[2] for record in message] == ["8"]
 
 
-def test_a_page_that_is_cut_gives_no_yes_of_a_licence_inside_it():
+def test_a_page_that_is_not_read_whole_gives_no_yes_of_a_licence_inside_it():
     yes = '<script type="application/rsl+xml">' + LICENSE.format("permits", "permits") + "</script>"
     assert ("url_prefix", "example.com/l/", "train", "allow") in said(read("html", yes, PAGE))
-    cut = said(read("html", yes + " " * MAX_BYTES, PAGE))
-    assert {value for *_, value in cut} == {"deny"}
-    assert "train" not in {category for _, _, category, _ in cut}
+    for behind in (" " * MAX_BYTES, "<!-- "):
+        cut = said(read("html", yes + behind, PAGE))
+        assert {value for *_, value in cut} == {"deny"}
+        assert "train" not in {category for _, _, category, _ in cut}
 
 
 @pytest.mark.parametrize(
