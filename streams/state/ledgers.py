@@ -7,7 +7,6 @@ is judged when an entry changes it, and when event time reaches a moment that it
 from __future__ import annotations
 
 import hashlib
-import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -35,7 +34,7 @@ from hegui.rules.policy import Policy
 from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.ledger_gauges import LedgerGauges
-from hegui.streams.state.samples import Samples
+from hegui.streams.state.ledger_partition import IssueOf, LedgerPartition
 
 log = structlog.get_logger()
 
@@ -57,14 +56,8 @@ AnyState = (
     | ContentLabelState
 )
 
-MAX_DUE = 200
-"""States that one observation looks at because time has passed; the next takes the rest. Their writes must fit Faust's buffer."""
-
 MAX_PORTIONS = 50
-"""Portions of one state that one observation forgets: the same holds for their writes."""
-
-IssueOf = tuple[str, str, str]
-"""Tenant, rule and subject of an issue."""
+"""Portions of one state that one observation forgets: their writes must fit Faust's buffer, as those of `MAX_DUE` states."""
 
 _decode = msgspec.json.Decoder(AnyState).decode
 _encode = msgspec.json.Encoder().encode
@@ -107,74 +100,13 @@ def ledger_place(partition: int, kind: type[Entry], place: str, name: str) -> by
     return LEDGER + partition.to_bytes(2, "big") + hashlib.sha256(told).digest()[:16]
 
 
-class _Partition:
-    def __init__(self) -> None:
-        self.states: dict[bytes, State[Any]] = {}
-        self._wakes: list[tuple[int, bytes]] = []
-        """Heap of event times at which states must be looked at."""
-        self.said: dict[bytes, dict[IssueOf, Outcome]] = {}
-        """State to what rules said of it, but for passes."""
-        self.counts: dict[IssueOf, Counter[Outcome]] = {}
-        """Issue to how many states are what, but for passes."""
-        self.holding: dict[IssueOf, set[bytes]] = {}
-        """Issue to the states that failed, and cannot be decided now: what is unknown does not close what was known."""
-        self.unfinished: dict[bytes, int] = {}
-        """State of which portions are left to be forgotten with the next observation to when it was over."""
-        self.shown = True
-        """Whether the states are in the gauges."""
-        self.judge_all = True
-        self.samples = Samples()
-        self._next: dict[bytes, int] = {}
-        self._told: dict[str, tuple[int, int, set[bytes]]] = {}
-        """Source partition to the block of its last late entry, how far that had come, and the states of its late entries."""
-
-    def wake(self, key: bytes, moments: list[int]) -> None:
-        """Note that a state must be looked at at the first of some moments."""
-        if not moments:
-            return
-        at_ms, known = min(moments), self._next.get(key)
-        # One entry a state: when it is woken too early, because its moment was put off, it is noted again.
-        if known is None or at_ms < known:
-            self._next[key] = at_ms
-            heapq.heappush(self._wakes, (at_ms, key))
-
-    def due(self, watermark_ms: int) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield the moments that have come, in their order, each with the states to look at then, and forget that.
-
-        At most `MAX_DUE` states; what is noted meanwhile counts too.
-        """
-        left = MAX_DUE
-        while left and self._wakes and self._wakes[0][0] <= watermark_ms:
-            moment_ms = self._wakes[0][0]
-            keys: list[bytes] = []
-            while len(keys) < left and self._wakes and self._wakes[0][0] == moment_ms:
-                _, key = heapq.heappop(self._wakes)
-                if self._next.get(key) == moment_ms:
-                    del self._next[key]
-                    keys.append(key)
-            left -= len(keys)
-            yield moment_ms, keys
-
-    def late(self, observation: Observation, key: bytes) -> bool:
-        """Tell whether a late entry is the first of its state in its block: blocks repeat what they told, and may be read again."""
-        block, upto, keys = self._told.get(observation.source, (-1, 0, set()))
-        if observation.upto < upto:
-            return False
-        if observation.block != block:
-            keys = set()
-        first = key not in keys
-        keys.add(key)
-        self._told[observation.source] = (observation.block, observation.upto, keys)
-        return first
-
-
 class LedgerKeeper:
     """The states of the owned partitions. Not thread-safe."""
 
     def __init__(self, metrics: StateMetrics) -> None:
         self._gauges = LedgerGauges(metrics)
         self._metrics = metrics
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int, LedgerPartition] = {}
         self._policy = Policy(version="none")
         self._engine = Engine((), Snapshot(self._policy))
         self._judging: frozenset[str] = frozenset()
@@ -206,7 +138,7 @@ class LedgerKeeper:
         Raises:
             StateVersionError: a state was written by a newer version, which this one must not change.
         """
-        self._partitions = {partition: _Partition() for partition in owned}
+        self._partitions = {partition: LedgerPartition() for partition in owned}
         self._gauges.clear()
         for key, value in table.items():
             if key.startswith(LEDGER) and (held := self._partitions.get(int.from_bytes(key[2:4], "big"))) is not None:
@@ -293,7 +225,7 @@ class LedgerKeeper:
 
     def _judge(
         self,
-        held: _Partition,
+        held: LedgerPartition,
         keys: Iterable[bytes],
         at_ms: int,
         changed: dict[bytes, State[Any] | None],
@@ -329,7 +261,7 @@ class LedgerKeeper:
             self._gauges.replace(key, state, None)
         self._conclude(held, touched, done)
 
-    def _without_portions(self, held: _Partition, key: bytes, done: LedgerStep) -> bool:
+    def _without_portions(self, held: LedgerPartition, key: bytes, done: LedgerStep) -> bool:
         """Forget the portions of a state that is over, `MAX_PORTIONS` at a time; tell whether none is left."""
         portions = held.samples.portions(key)
         for portion in [*portions][:MAX_PORTIONS]:
@@ -340,7 +272,7 @@ class LedgerKeeper:
             held.samples.forget(key)
         return not portions
 
-    def _conclude(self, held: _Partition, touched: Mapping[IssueOf, int], done: LedgerStep) -> None:
+    def _conclude(self, held: LedgerPartition, touched: Mapping[IssueOf, int], done: LedgerStep) -> None:
         """Say what all states of an issue come to."""
         for issue, event_ms in touched.items():
             counts = held.counts.get(issue, Counter[Outcome]())
@@ -351,7 +283,7 @@ class LedgerKeeper:
 
     def _look_at(
         self,
-        held: _Partition,
+        held: LedgerPartition,
         key: bytes,
         state: State[Any],
         moment_ms: int,
@@ -384,7 +316,7 @@ class LedgerKeeper:
         held.wake(key, [ms for ms in moments if ms is not None and ms > moment_ms])
         self._gauges.replace(key, before, after)
 
-    def _say(self, held: _Partition, key: bytes, now: dict[IssueOf, Outcome]) -> set[IssueOf]:
+    def _say(self, held: LedgerPartition, key: bytes, now: dict[IssueOf, Outcome]) -> set[IssueOf]:
         """Note what the rules say of a state; return the issues that this concerns."""
         before = held.said.pop(key, {})
         if now:
@@ -403,7 +335,7 @@ class LedgerKeeper:
         return {*before, *now}
 
     @staticmethod
-    def _hold(held: _Partition, key: bytes, issue: IssueOf, before: Outcome | None, now: Outcome | None) -> None:
+    def _hold(held: LedgerPartition, key: bytes, issue: IssueOf, before: Outcome | None, now: Outcome | None) -> None:
         """Note whether a state holds its issue open although it cannot be decided; after a start, every such state may have failed."""
         holding = held.holding.setdefault(issue, set())
         if now in _UNKNOWN and (before is Outcome.FAIL or key in holding or held.judge_all):
