@@ -16,6 +16,10 @@ from tests.broker.reference import Reference
 from tests.streams.state.ledger_events import KINDS, comparable, folded
 
 
+PORTIONS = {"sample"}
+"""Ledgers whose states are portions of another one, in which they are compared."""
+
+
 def events(clock_ms: Any, *, seed: int, run: str = "ledgers", **_: Any) -> Iterator[Envelope]:
     """Yield events of every kind of ledger in turn, without end; the seed shifts the turn."""
     kinds = sorted(KINDS)
@@ -61,5 +65,5 @@ async def ledger_state_faults(made: Deployment) -> list[str]:
     return [
         f"state found {found.get(key)}, wanted {expected.get(key)}"
         for key in found.keys() | expected.keys()
-        if found.get(key) != expected.get(key)
+        if found.get(key) != expected.get(key) and found.get(key, {}).get("ledger") not in PORTIONS
     ]
