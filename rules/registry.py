@@ -6,7 +6,7 @@ An unknown (left out) value makes the rules that need it inconclusive.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -158,6 +158,8 @@ class Service(Part, frozen=True):
     """Measures for the rights of others."""
     complaint_answer_hours: Annotated[int, Meta(ge=1)] | None = None
     """Time limit it publishes for answering complaints, hours. Interim Measures art. 15."""
+    continuous_use_of: Literal["session", "user"] = "session"
+    """Whose use of a companion service is continuous: that of one session, or of one user over sessions (the law's wording is open)."""
     label_index: bool = False
     """Whether the labels of its outputs are indexed, so that a number used twice and a label lost downstream are found: state for every labelled output."""
 

@@ -21,6 +21,17 @@ from hegui.rules.ledgers.sessions import TWO_HOURS_MS, SessionClock
         skips("before the law", at="2026-07-14T23:59:59+08:00", unreminded_ms=TWO_HOURS_MS + 1),
         unclear("over two hours, reminders not told of", unreminded_ms=TWO_HOURS_MS + 1, told=False),
         unclear("sessions not named", unreminded_ms=0, named=False),
+        unclear(
+            "users not known, of whom use is continuous",
+            unreminded_ms=0,
+            named=False,
+            given={"svc": {"continuous_use_of": "user"}},
+        ),
+        fails(
+            "a millisecond over two hours of one user",
+            unreminded_ms=TWO_HOURS_MS + 1,
+            given={"svc": {"continuous_use_of": "user"}},
+        ),
     ),
 )
 def two_hour_reminder_missing(clock: SessionClock, facts: Facts) -> Result:
@@ -29,16 +40,19 @@ def two_hour_reminder_missing(clock: SessionClock, facts: Facts) -> Result:
     Why: each time continuous use passes two hours the user must be reminded of it by a pop-up or the like. Outputs no
     further apart than `session_pause_minutes` of the policy are continuous use; `session_id` names the session and
     `usage_reminder_shown` says with which output the reminder was shown. A reminder with the first output after two
-    hours is in time.
+    hours is in time, and one counts for outputs of the minute before it. Use of several sessions is not added up: a new
+    `session_id` begins a new clock, unless `continuous_use_of` of the service in the policy is `user`: then the clock
+    is that of `user_key`, whatever the sessions. The law speaks of continuous use and its exact wording is not
+    confirmed; an application that begins a session with every screen needs `user`.
 
     When it fires:
     1. Find the sessions in the service's own log; `hegui state show` tells how many are in use.
     2. Check that the application counts from the last reminder, and over restarts and devices.
     3. The issue closes when the sessions that were not reminded have ended.
     """
-    del facts
     if not clock.named:
-        return inconclusive("session_id")
+        by_user = facts.service is not None and facts.service.continuous_use_of == "user"
+        return inconclusive("user_key" if by_user else "session_id")
     if clock.unreminded_ms <= TWO_HOURS_MS:
         return PASS
     if not clock.told:

@@ -28,7 +28,8 @@ def produce_id_used_twice(ledger: ProduceIdLedger, facts: Facts) -> Result:
 
     Why: the number (`ProduceID`) is the provider's unique number of the content; with it the generation log is found.
     One number for two contents finds the wrong one. Asked for services with `label_index` in the policy; content is
-    compared by `output_sha256`.
+    compared by `output_sha256`. A revision of an event replaces its content, as when a label is applied afterwards; one
+    that gives the content another number leaves the old number as used.
 
     When it fires:
     1. Check where the service takes the number from: a retry that keeps it, or a counter that began anew.

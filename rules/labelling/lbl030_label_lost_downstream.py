@@ -29,7 +29,8 @@ def label_lost_downstream(ledger: ContentLabelLedger, facts: Facts) -> Result:
     Why: nobody may remove or hide the label. That the file arrived without it is no excuse where the provider itself
     labelled it: the service received the labelled file and sent it on without. Asked for services with
     `label_index` in the policy; the content is found by `output_sha256` of its maker and `propagation.received_sha256`
-    (a file that lost its label before it arrived has another hash, and is not found).
+    (a file that lost its label before it arrived has another hash, and is not found). A revision of the event that finds
+    the label takes the fault back.
 
     When it fires:
     1. Follow the content from its maker to the service: which step writes the file anew, and drops metadata?

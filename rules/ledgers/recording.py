@@ -50,7 +50,10 @@ def session_use(envelope: Envelope, facts: Facts, seen_ms: int, broker_ms: int) 
     del broker_ms
     event: Any = envelope.data
     tenant, service = _names(facts)
-    session = reference_of(service, event.session_id) if event.session_id else ""
+    if facts.service is not None and facts.service.continuous_use_of == "user":
+        session = reference_of(service, "user", event.user_key) if event.user_key else ""
+    else:
+        session = reference_of(service, event.session_id) if event.session_id else ""
     shown = event.usage_reminder_shown
     return (
         SessionUse(

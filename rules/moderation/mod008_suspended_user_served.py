@@ -58,6 +58,7 @@ def _suspended(from_ms: int, to_ms: int = BASE_AT_MS + _HOUR_MS, service: str = 
             moderation=_DELIVERED,
         ),
         passes("nobody is suspended, whoever the user is", user_key=None),
+        passes("nobody is suspended, and moderation is not known", user_key=None, moderation=None),
         unclear("user not known, others are suspended", given=_suspended(0), user_key=None),
         unclear(
             "an input was refused, and nobody can say whose it was",

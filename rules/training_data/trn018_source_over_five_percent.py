@@ -43,7 +43,8 @@ def source_over_five_percent(ledger: SourceLedger, facts: Facts) -> Result:
     """More than 5 % of the checked records of a source hold unlawful or harmful content.
 
     Why: such a source must not be collected from, or not be used for training. Strictly more than 5 % counts
-    (超过5%): 50 of 1,000 do not. A source stays condemned until a later assessment passes, so that records taken
+    (超过5%): 50 of 1,000 do not. A record counts once, and as its highest revision says, within the last
+    `evaluator.identity_window_events` events of a partition (rules/README.md). A source stays condemned until a later assessment passes, so that records taken
     against the rule do not dilute it.
 
     When it fires:

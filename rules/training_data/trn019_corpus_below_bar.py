@@ -59,7 +59,7 @@ def corpus_below_bar(ledger: CorpusLedger, facts: Facts) -> Result:
     """A dataset version was released for training although its samples are too few or too poor.
 
     Why: persons sample at least 4,000 records and 96 % of them pass; keywords and classifiers sample at least 10 % of
-    the corpus and 98 % of them pass. A corpus of fewer than 4,000 records is sampled whole (ours: the standard does
+    the corpus and 98 % of them pass. A record counts once however often it is sampled or sent; the last word counts. A corpus of fewer than 4,000 records is sampled whole (ours: the standard does
     not speak of it).
 
     When it fires:

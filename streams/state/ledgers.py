@@ -7,8 +7,7 @@ is judged when an entry changes it, and when event time reaches a moment that it
 from __future__ import annotations
 
 import hashlib
-import heapq
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -18,7 +17,6 @@ import structlog
 from hegui.rules.core import Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.events import STREAMS
-from hegui.rules.evidence import EvidenceValue
 from hegui.rules.exports import ExportLedger
 from hegui.rules.fact_tables import CondemnedSource, MadeFact
 from hegui.rules.facts import Snapshot
@@ -36,8 +34,8 @@ from hegui.rules.policy import Policy
 from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
 from hegui.streams.state.ledger_gauges import LedgerGauges
+from hegui.streams.state.ledger_partition import LedgerPartition
 from hegui.streams.state.observation_gaps import undecided
-from hegui.streams.state.samples import Samples
 from hegui.streams.state.verdicts import IssueOf, Verdict
 from hegui.streams.stored import decode_stored, encode_stored
 
@@ -61,14 +59,11 @@ AnyState = (
     | ContentLabelState
 )
 
-MAX_DUE = 200
-"""States that one observation looks at because time has passed; the next takes the rest. Their writes must fit Faust's buffer."""
-
 PORTION = 50
 """States whose standing facts are told again with one observation."""
 
 MAX_PORTIONS = 50
-"""Portions of one state that one observation forgets: the same holds for their writes."""
+"""Portions of one state that one observation forgets: their writes must fit Faust's buffer, as those of `MAX_DUE` states."""
 
 LOST_SHOWN_MS = 190 * 86_400_000
 """How long what passes is undecided after observations were lost: as long as results are kept."""
@@ -96,91 +91,13 @@ def ledger_place(partition: int, kind: type[Entry], place: str, name: str) -> by
     return LEDGER + partition.to_bytes(2, "big") + hashlib.sha256(told).digest()[:16]
 
 
-class _Partition:
-    def __init__(self) -> None:
-        self.states: dict[bytes, State[Any]] = {}
-        self._wakes: list[tuple[int, bytes]] = []
-        """Heap of event times at which states must be looked at."""
-        self.said: dict[bytes, dict[IssueOf, Outcome]] = {}
-        """State to what rules said of it, but for passes."""
-        self.counts: dict[IssueOf, Counter[Outcome]] = {}
-        """Issue to how many states are what, but for passes."""
-        self.holding: dict[IssueOf, set[bytes]] = {}
-        """Issue to the states that failed, and cannot be decided now: what is unknown does not close what was known."""
-        self.unfinished: dict[bytes, int] = {}
-        """State of which portions are left to be forgotten with the next observation to when it was over."""
-        self.shown = True
-        """Whether the states are in the gauges."""
-        self.judge_all = True
-        self.lost_ms: int | None = None
-        """Up to when observations were lost before they were counted, by event time."""
-        self.untold: deque[bytes] = deque()
-        """States whose standing facts this process has not told yet."""
-        self.samples = Samples()
-        self._next: dict[bytes, int] = {}
-        self._told: dict[str, tuple[int, int, set[bytes]]] = {}
-        """Source partition to the block of its last late entry, how far that had come, and the states of its late entries."""
-        self._shown: dict[IssueOf, Result] = {}
-        """Issue to what its rule said of the state that failed last, until that is told."""
-
-    def shows(self, of: tuple[str, str], results: Mapping[str, Result]) -> None:
-        """Note what rules show of a state that fails, given as tenant and subject."""
-        for rule, result in results.items():
-            if result.outcome is Outcome.FAIL:
-                self._shown[of[0], rule, of[1]] = result
-
-    def take_shown(self, issue: IssueOf) -> tuple[str, Mapping[str, EvidenceValue]]:
-        """Return reason and evidence of the state that failed last, once; nothing when none of those judged now failed."""
-        found = self._shown.pop(issue, None)
-        return ("", {}) if found is None else (found.reason, found.evidence)
-
-    def wake(self, key: bytes, moments: list[int]) -> None:
-        """Note that a state must be looked at at the first of some moments."""
-        if not moments:
-            return
-        at_ms, known = min(moments), self._next.get(key)
-        # One entry a state: when it is woken too early, because its moment was put off, it is noted again.
-        if known is None or at_ms < known:
-            self._next[key] = at_ms
-            heapq.heappush(self._wakes, (at_ms, key))
-
-    def due(self, watermark_ms: int) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield the moments that have come, in their order, each with the states to look at then, and forget that.
-
-        At most `MAX_DUE` states; what is noted meanwhile counts too.
-        """
-        left = MAX_DUE
-        while left and self._wakes and self._wakes[0][0] <= watermark_ms:
-            moment_ms = self._wakes[0][0]
-            keys: list[bytes] = []
-            while len(keys) < left and self._wakes and self._wakes[0][0] == moment_ms:
-                _, key = heapq.heappop(self._wakes)
-                if self._next.get(key) == moment_ms:
-                    del self._next[key]
-                    keys.append(key)
-            left -= len(keys)
-            yield moment_ms, keys
-
-    def late(self, observation: Observation, key: bytes) -> bool:
-        """Tell whether a late entry is the first of its state in its block: blocks repeat what they told, and may be read again."""
-        block, upto, keys = self._told.get(observation.source, (-1, 0, set()))
-        if observation.upto < upto:
-            return False
-        if observation.block != block:
-            keys = set()
-        first = key not in keys
-        keys.add(key)
-        self._told[observation.source] = (observation.block, observation.upto, keys)
-        return first
-
-
 class LedgerKeeper:
     """The states of the owned partitions. Not thread-safe."""
 
     def __init__(self, metrics: StateMetrics) -> None:
         self._gauges = LedgerGauges(metrics)
         self._metrics = metrics
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int, LedgerPartition] = {}
         self._policy = Policy(version="none")
         self._engine = Engine((), Snapshot(self._policy))
         self._judging: frozenset[str] = frozenset()
@@ -212,7 +129,7 @@ class LedgerKeeper:
         Raises:
             StateVersionError: a state was written by a newer version, which this one must not change.
         """
-        self._partitions = {partition: _Partition() for partition in owned}
+        self._partitions = {partition: LedgerPartition() for partition in owned}
         self._gauges.clear()
         for key, value in table.items():
             if key.startswith(LEDGER) and (held := self._partitions.get(int.from_bytes(key[2:4], "big"))) is not None:
@@ -312,7 +229,7 @@ class LedgerKeeper:
 
     def _judge(
         self,
-        held: _Partition,
+        held: LedgerPartition,
         keys: Iterable[bytes],
         at_ms: int,
         changed: dict[bytes, State[Any] | None],
@@ -348,7 +265,7 @@ class LedgerKeeper:
             self._gauges.replace(key, state, None)
         self._conclude(held, touched, done)
 
-    def _without_portions(self, held: _Partition, key: bytes, done: LedgerStep) -> bool:
+    def _without_portions(self, held: LedgerPartition, key: bytes, done: LedgerStep) -> bool:
         """Forget the portions of a state that is over, `MAX_PORTIONS` at a time; tell whether none is left."""
         portions = held.samples.portions(key)
         for portion in [*portions][:MAX_PORTIONS]:
@@ -359,7 +276,7 @@ class LedgerKeeper:
             held.samples.forget(key)
         return not portions
 
-    def _conclude(self, held: _Partition, touched: Mapping[IssueOf, int], done: LedgerStep) -> None:
+    def _conclude(self, held: LedgerPartition, touched: Mapping[IssueOf, int], done: LedgerStep) -> None:
         """Say what all states of an issue come to."""
         for issue, event_ms in touched.items():
             counts = held.counts.get(issue, Counter[Outcome]())
@@ -370,7 +287,7 @@ class LedgerKeeper:
 
     def _look_at(
         self,
-        held: _Partition,
+        held: LedgerPartition,
         key: bytes,
         state: State[Any],
         moment_ms: int,
@@ -408,11 +325,11 @@ class LedgerKeeper:
         held.wake(key, [ms for ms in moments if ms is not None and ms > moment_ms])
         self._gauges.replace(key, before, after)
 
-    def _lacks(self, held: _Partition, state: State[Any], at_ms: int) -> bool:
+    def _lacks(self, held: LedgerPartition, state: State[Any], at_ms: int) -> bool:
         lost_ms = held.lost_ms
         return lost_ms is not None and at_ms <= lost_ms + LOST_SHOWN_MS and state.may_lack(lost_ms, self._policy)
 
-    def _say(self, held: _Partition, key: bytes, now: dict[IssueOf, Outcome]) -> set[IssueOf]:
+    def _say(self, held: LedgerPartition, key: bytes, now: dict[IssueOf, Outcome]) -> set[IssueOf]:
         """Note what the rules say of a state; return the issues that this concerns."""
         before = held.said.pop(key, {})
         if now:
@@ -431,7 +348,7 @@ class LedgerKeeper:
         return {*before, *now}
 
     @staticmethod
-    def _hold(held: _Partition, key: bytes, issue: IssueOf, before: Outcome | None, now: Outcome | None) -> None:
+    def _hold(held: LedgerPartition, key: bytes, issue: IssueOf, before: Outcome | None, now: Outcome | None) -> None:
         """Note whether a state holds its issue open although it cannot be decided; after a start, every such state may have failed."""
         holding = held.holding.setdefault(issue, set())
         if now in _UNKNOWN and (before is Outcome.FAIL or key in holding or held.judge_all):

@@ -68,6 +68,7 @@ async def test_every_ledger_is_exact_after_kill_9_in_the_middle_of_an_update(kaf
         assert {state["ledger"] for state in (await stored(made)).values()} == {
             "source",
             "corpus",
+            "sample",
             "coverage",
             "session",
             "case",

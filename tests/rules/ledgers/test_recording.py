@@ -138,6 +138,20 @@ def test_an_output_without_session_is_told_as_such_and_its_reminder_is_nobodys()
     assert (entry.session, entry.reminders, entry.told) == ("", (), True)
 
 
+@pytest.mark.parametrize(("of", "joined"), [("session", False), ("user", True)])
+def test_the_clock_is_that_of_a_session_or_of_a_user_as_the_policy_says(of: Any, joined: bool) -> None:
+    service = replace(BASE_POLICY.services[0], continuous_use_of=of)
+    asked = Facts(Snapshot(replace(BASE_POLICY, services=(service,))), NOW_MS, "default", service)
+    used = [
+        told(GenerationEnvelope, session_use, replace(BASE_GENERATION, session_id=name, user_key=PERSON), of=asked)[0]
+        for name in ("s-1", "s-2")
+    ]
+    assert (used[0].session == used[1].session) is joined
+    assert PERSON not in str(used)
+    nobody = replace(BASE_GENERATION, session_id=None, user_key=None)
+    assert told(GenerationEnvelope, session_use, nobody, of=asked)[0].session == ""
+
+
 @pytest.mark.parametrize(
     ("received_at_ms", "answered_at_ms", "opened_ms", "done_ms"),
     [
