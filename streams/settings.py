@@ -179,7 +179,7 @@ class SweepSettings(_Section, frozen=True):
     batch_seconds: Seconds = 10.0
     """How long opt-outs are collected after the first new one, before a sweep begins."""
     max_optouts: Annotated[int, Meta(ge=1)] = 100_000
-    """Most opt-outs of one sweep, 600 bytes of memory each; more take several sweeps."""
+    """Most opt-outs of one sweep, 2 KB of memory each; more take several sweeps."""
     records_per_second: Annotated[int, Meta(ge=1)] = 20_000
     """Most records read in a second, so that broker and machine are left to the events."""
     topics: tuple[str, ...] = ()
