@@ -15,7 +15,6 @@ from tests.broker.harness import Deployment
 from tests.broker.reference import Reference
 from tests.streams.state.ledger_events import KINDS, comparable, folded
 
-
 PORTIONS = {"sample"}
 """Ledgers whose states are portions of another one, in which they are compared."""
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from itertools import pairwise, permutations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,3 +192,8 @@ def test_no_more_inputs_are_kept_than_the_latest(given_: list[tuple[int, int]]) 
         assert len(state.inputs) <= MAX_INPUTS
         assert state.last_ms == DAY_START_MS + max(at for at, _ in given_)
         assert all(later - earlier > DAY_MS for earlier, later in pairwise(due))
+
+
+def test_an_input_that_an_older_version_kept_was_refused_and_is_no_revision() -> None:
+    old = msgspec.json.decode(b'[5,1,"e"]', type=AbusiveInput)
+    assert (old.revision, old.refused) == (0, True)
