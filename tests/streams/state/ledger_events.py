@@ -80,7 +80,7 @@ KINDS: dict[str, Any] = {
     "checked": lambda n, _: checked(n),
     "illegal": lambda n, _: checked(n, illegal=True),
     "assessed": lambda n, t: replace(
-        checked(n), assessment=SourceAssessment(sampled=500, illegal=n % 40), assessed_at_ms=t - HOUR_MS
+        checked(n), assessment=SourceAssessment(sampled=500, illegal=n % 40), assessed_at_ms=t - n % 3 * HOUR_MS
     ),
     "release": lambda n, _: ReleaseEvent(service="crawler", dataset="corpus-7", dataset_version="3"),
     "complaint": lambda n, t: ComplaintEvent(

@@ -31,7 +31,7 @@ from hegui.streams.state.app import Refused, read_observation
 from hegui.streams.state.contents import contents
 from hegui.streams.state.issues import IssueKeeper
 from hegui.streams.state.ledgers import LEDGER, PORTION, ledger_place
-from tests.streams import example
+from tests.streams import example, test_end_to_end
 from tests.streams.example import BOOK, POLICY, engine, envelope
 from tests.streams.state.ledger_conclusions import finding_faults, refused_inputs, source_faults, user_faults
 from tests.streams.state.ledger_events import KINDS, comparable, folded, portion
@@ -810,7 +810,9 @@ def _kinds():
         for name, kind in KINDS.items():
             patch.setitem(example.KINDS, name, kind)
         services = tuple(replace(s, label_index=True) for s in POLICY.services)
-        patch.setattr(example, "POLICY", replace(POLICY, services=services, source_min_sample=5, label_index_days=300))
+        policy = replace(POLICY, services=services, source_min_sample=5, label_index_days=300)
+        for module in (example, test_end_to_end):  # what the evaluators and the keeper of a `World` take
+            patch.setattr(module, "POLICY", policy)
         yield
 
 
@@ -851,11 +853,12 @@ def concluded_faults(world, events):
             condemned[told.source][told.episode] = told
         else:
             suspended[told.user].add(told)
-    inputs, faults = refused_inputs(engine(), events), []
+    judging = engine(rules=BOOK)
+    inputs, faults = refused_inputs(judging, events), []
     for state in world.keeper.ledgers.states():
         if isinstance(state, AbuseState):
-            faults += user_faults(state, inputs[state.user], suspended[state.user], engine())
+            faults += user_faults(state, inputs[state.user], suspended[state.user], judging)
         elif isinstance(state, SourceState):
-            faults += source_faults(state, condemned[state.source], engine())
+            faults += source_faults(state, condemned[state.source], judging)
     levels = [i for issues in world.keeper.issues.values() for i in issues.values() if "level" in i.marks]
     return [*faults, *finding_faults(levels, world.findings)]
