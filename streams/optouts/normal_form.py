@@ -5,16 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import datetime
-from functools import cache
 from hashlib import blake2b
 from typing import NamedTuple, cast, get_args
 
 import msgspec
-from publicsuffixlist import PublicSuffixList
 
 from hegui.rules.addresses import MAX_LEVELS, Address, address_of
 from hegui.rules.fact_tables import OptOut, OptOutCategory, OptOutScheme, OptOutValue
 from hegui.rules.hosts import is_address, normal_host
+from hegui.rules.public_suffixes import suffixes
 from hegui.rules.values import is_person_key
 from hegui.rules.works import normal_holder, normal_sha256, normal_work
 from hegui.streams.errors import OptOutError
@@ -53,12 +52,6 @@ class Reading(NamedTuple):
         if self.url is None:
             raise OptOutError("no_address")
         return web_address(self.url)
-
-
-@cache
-def suffixes() -> PublicSuffixList:
-    """Return the public suffix list that the library carries. Read once, in 35 ms."""
-    return PublicSuffixList()
 
 
 def owner_of(host: str) -> str:
