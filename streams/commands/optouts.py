@@ -23,15 +23,15 @@ from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.ai_agents import TRAINING
 from hegui.streams.optouts.explanation import Covering, explain
 from hegui.streams.optouts.formats import FORMATS, format_of, read, site_of
-from hegui.streams.optouts.normal_form import Reading, epoch_ms
-from hegui.streams.optouts.remarks import REASONS
+from hegui.streams.optouts.importing import take_in
+from hegui.streams.optouts.news import changes
+from hegui.streams.optouts.normal_form import Reading, checked_ms, epoch_ms, hash_of
+from hegui.streams.optouts.remarks import REASONS, Remark
 from hegui.streams.optouts.report import Report, Row
-from hegui.streams.optouts.store import FileStore, Store, TopicStore, Written, default_file, news, statements
+from hegui.streams.optouts.scopes import is_format
+from hegui.streams.optouts.store import FileStore, Store, TopicStore, Written, default_file, statements
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-MAX_UNTIMED = 250_000
-"""Statements without a time of their own that are held (1.2 kB each with what is known) until the store is read to tell which are news."""
 
 
 @click.group()
@@ -106,7 +106,7 @@ def _now_ms() -> int:
 @click.option(
     "--url", help="Where the files were read: the site of a robots.txt or tdmrep.json, the page of headers or HTML."
 )
-@click.option("--source", help="Source of rows of lists that name none; without it the name of their file.")
+@click.option("--source", help="Source of rows of lists that name none; without it name and folder of their file.")
 @click.option("--observed-at", help="When they were read (RFC 3339); without it when each file was last changed.")
 def import_(
     files: tuple[Path, ...],
@@ -124,52 +124,43 @@ def import_(
 
     Importing a file again changes nothing. What has no time of its own is written only where it differs from the last word of its source. Exit code 1 when a row was refused; the others were taken all the same.
     """
+    if source is not None and is_format(source):
+        raise click.UsageError(f"--source {source} is what a format is known by; give the list a name of its own")
     now_ms = _now_ms()
     forms = {file: form or format_of(file.name) for file in files}
     if strange := next((file for file, found in forms.items() if found is None), None):
-        raise click.UsageError(f"{strange.name} tells no format by its name; give one with --format")
+        raise click.UsageError(f"{_name(strange)} tells no format by its name; give one with --format")
     report = Report(now_ms, _writer(refused))
     names = _crawlers(agents, ai_agents)
     given_ms = None if observed_at is None else _moment(observed_at)
 
     def found(progress: Callable[[int], None]) -> Iterator[tuple[OptOut, bool]]:
         for file, its_form in forms.items():
-            changed_ms = min(round(file.stat().st_mtime * 1000), now_ms)
-            at_ms = changed_ms if given_ms is None else given_ms
-            reading = Reading(at_ms, url or site_of(file.name), names, file.name, source or file.name)
+            name = _name(file)
+            try:
+                at_ms = checked_ms(min(round(file.stat().st_mtime * 1000), now_ms)) if given_ms is None else given_ms
+            except OptOutError:
+                yield from ((record, True) for record in report.add(name, [Remark(0, "file_time")]))
+                continue
+            reading = Reading(at_ms, url or site_of(name), names, name, source or _source(file))
             with file.open("rb") as content:
-                for record in report.add(file.name, read(content, str(its_form), reading, progress)):
+                for record in report.add(name, read(content, str(its_form), reading, progress)):
                     yield record, record.observed_at_ms != reading.at_ms
 
     store = _store(config_file, store_file)
     with _progress(sum(file.stat().st_size for file in files)) as progress:
-        written = _import(store, found(progress))
+        written = take_in(store, found(progress), report)
     _tell(report, store, written)
 
 
-def _import(store: Store, found: Iterator[tuple[OptOut, bool]]) -> Written:
-    """Write statements: those with a time of their own as they come, of the others what is news."""
-    untimed: list[OptOut] = []
+def _name(file: Path) -> str:
+    """Return the name of a file for people; not all names can be told, or printed, as they are."""
+    return _printable(file.name)
 
-    def timed() -> Iterator[OptOut]:
-        for record, has_time in found:
-            if has_time:
-                yield record
-                continue
-            untimed.append(record)
-            if len(untimed) >= MAX_UNTIMED:
-                return
 
-    new = known = 0
-    while True:
-        written = store.write(timed())
-        fresh = news(store, untimed) if untimed else []
-        more = store.write(fresh) if fresh else Written(0, 0)
-        new += written.new + more.new
-        known += written.known + more.known + len(untimed) - len(fresh)
-        if len(untimed) < MAX_UNTIMED:
-            return Written(new, known)
-        untimed.clear()
+def _source(file: Path) -> str:
+    """Return who speaks in a list that does not say so. Lists with one name in two folders are two; a folder may be named after a person."""
+    return f"{_name(file)}@{hash_of(os.path.abspath(file))}"  # noqa: PTH100  # a link to the newest edition stays one list
 
 
 @command.command()
@@ -211,12 +202,15 @@ def fetch(
     fetched = fetch_all(pages, reading, seconds)
     report = Report(now_ms, _writer(refused))
     found = [record for each in fetched for record in report.add(each.name, each.found)]
-    new = news(store, found)
-    written = store.write(new)
+    new = changes(store, found, scopes=report.scopes)
+    report.note("taken_back", len(new.taken_back))
+    written = store.write([*new.fresh, *new.taken_back])
     for each in fetched:
         if each.problem:
             click.echo(f"not read  {each.name}: {each.problem}", err=True)
-    _tell(report, store, Written(written.new, len(found) - written.new), failed=any(each.problem for each in fetched))
+    _tell(
+        report, store, Written(written.new, len(found) - len(new.fresh)), failed=any(each.problem for each in fetched)
+    )
 
 
 @command.command()
@@ -237,7 +231,7 @@ def stats(config_file: Path | None, store_file: Path | None) -> None:
         for name, n in sorted(
             Counter(row[at] for row in rows.values()).items(), key=lambda entry: (-entry[1], entry[0])
         ):
-            click.echo(f"  {title:8} {name:20} {n:>14,}")
+            click.echo(f"  {title:8} {_printable(name):20} {n:>14,}")
 
 
 @command.command()
@@ -274,7 +268,7 @@ def lookup(subject: str, config_file: Path | None, store_file: Path | None, at: 
     if not found.covering:
         click.echo("  nothing is said about it; what that means, opt_out_unknown of the policy says")
     for each in found.covering:
-        click.echo(_line(each))
+        click.echo(_printable(_line(each)))
 
 
 @command.command()
@@ -328,6 +322,11 @@ def _line(each: Covering) -> str:
     until = "" if said.valid_to_ms is None else f" until {_iso(said.valid_to_ms)}"
     proof = f"  [{said.evidence}]" if said.evidence else ""
     return f"  {said.value:7} {said.category:6} {said.scheme} {subject}  {said.source}, since {_iso(said.observed_at_ms)}{until}: {each.part}{proof}"
+
+
+def _printable(text: str) -> str:
+    """Return a text as a terminal shows it: others write to the topic, too."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _iso(at_ms: int) -> str:

@@ -11,16 +11,17 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import html_metas, http_headers, robots, rsl, tdmrep
 from hegui.streams.optouts.normal_form import Reading, owner_of, web_address
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said, Scope
 
 MAX_REDIRECTS = 5
 """RFC 9309 section 2.3.1.2."""
@@ -63,7 +64,7 @@ def page_url(text: str) -> str:
     return url
 
 
-Reader = Callable[[Answer], Iterable[OptOut | Remark]]
+Reader = Callable[[Answer], Iterable[Said]]
 
 
 class Fetched(NamedTuple):
@@ -71,7 +72,7 @@ class Fetched(NamedTuple):
 
     name: str
     """For the report: what was read, and the site."""
-    found: list[OptOut | Remark]
+    found: list[Said]
     problem: str = ""
     """Why nothing could be read."""
 
@@ -135,28 +136,49 @@ class Fetcher:
         answer, problem = await self._try(urljoin(root, "/robots.txt"), robots.MAX_BYTES)
         if answer is not None:
             licenses += [urljoin(root, each) for each in robots.license_urls(answer.body)]
-        yield _read("robots.txt", site, answer, problem, lambda a: robots.read(a.body, _evident(reading, a)))
+        yield _read(
+            "robots.txt",
+            site,
+            answer,
+            problem,
+            lambda a: robots.read(a.body, _evident(reading, a)),
+            robots.scope(reading),
+        )
+        unread = bool(problem)
         answer, problem = await self._try(urljoin(root, "/.well-known/tdmrep.json"), tdmrep.MAX_BYTES)
-        yield _read("tdmrep.json", site, answer, problem, lambda a: tdmrep.read(a.body, _evident(reading, a)))
+        yield _read(
+            "tdmrep.json",
+            site,
+            answer,
+            problem,
+            lambda a: tdmrep.read(a.body, _evident(reading, a)),
+            tdmrep.scope(reading),
+        )
         answer, problem = await self._try(url, html_metas.MAX_BYTES)
         if answer is not None:
             licenses += _linked(answer)
-        yield _read("page", site, answer, problem, lambda a: _page(a, _evident(reading, a)))
+        gone = chain(http_headers.scope(reading), html_metas.scope(reading))
+        read = [_read("page", site, answer, problem, lambda a: _page(a, _evident(reading, a)), gone)]
         targets = list(dict.fromkeys(licenses))
         if len(targets) > MAX_LICENSES:
-            yield Fetched(f"licence of {site}", [], f"of {len(targets)} only the first {MAX_LICENSES} were read")
+            read.append(Fetched(f"licence of {site}", [], f"of {len(targets)} only the first {MAX_LICENSES} were read"))
         for target in targets[:MAX_LICENSES]:
             try:
                 same = owner_of(web_address(target).host) == owner_of(web_address(url).host)
             except OptOutError:
                 same = False
             if not same:
-                yield Fetched(f"licence of {site}", [Remark(0, "other_site")])
+                read.append(Fetched(f"licence of {site}", [Remark(0, "other_site")]))
                 continue
             answer, problem = await self._try(target, rsl.MAX_BYTES)
+            unread = unread or bool(problem)
             if answer is None and not problem:
                 problem = "it is not there, though the site links to it"
-            yield _read("licence", site, answer, problem, lambda a: rsl.read(a.body, _evident(reading, a)))
+            read.append(_read("licence", site, answer, problem, lambda a: rsl.read(a.body, _evident(reading, a))))
+        if not unread and not read[0].problem and len(targets) <= MAX_LICENSES:  # these are all licences there are
+            read[0].found[:0] = rsl.scope(reading)
+        for each in read:
+            yield each
 
     async def _try(self, url: str, limit: int) -> tuple[Answer | None, str]:
         try:
@@ -170,14 +192,21 @@ class Fetcher:
         return answer, ""
 
 
-def _read(what: str, site: str, answer: Answer | None, problem: str, read: Reader) -> Fetched:
-    return Fetched(f"{what} of {site}", [] if answer is None else list(read(answer)), problem)
+def _read(
+    what: str, site: str, answer: Answer | None, problem: str, read: Reader, gone: Iterable[Scope] = ()
+) -> Fetched:
+    """Read an answer. One that says that there is nothing says no yes either: `gone` is what it would have spoken of."""
+    if answer is None:
+        return Fetched(f"{what} of {site}", [] if problem else list(gone), problem)
+    return Fetched(f"{what} of {site}", list(read(answer)), problem)
 
 
-def _page(answer: Answer, reading: Reading) -> Iterable[OptOut | Remark]:
+def _page(answer: Answer, reading: Reading) -> Iterable[Said]:
     yield from http_headers.statements(answer.headers, reading)
     if answer.is_html():
         yield from html_metas.read(answer.body, reading)
+    else:
+        yield from html_metas.scope(reading)
 
 
 def _evident(reading: Reading, answer: Answer) -> Reading:

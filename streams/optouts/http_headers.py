@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import urljoin
 
-from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import html_metas
 from hegui.streams.optouts.normal_form import Reading, owner_of, statement, web_address
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said, Scope, page_scope
 from hegui.streams.optouts.structured_fields import agreed, usage_preferences
 from hegui.streams.optouts.tdm_reservations import reservation
 
@@ -32,7 +32,7 @@ Header = tuple[int, str, str]
 """Line, name in small letters, value."""
 
 
-def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
+def read(content: bytes, reading: Reading) -> Iterator[Said]:
     """Yield the statements of an HTTP message.
 
     Of several responses, as of redirects that were followed within the site of one owner, every one speaks of the page; interim ones (1xx) do not.
@@ -99,13 +99,19 @@ def _elsewhere(location: str, reading: Reading) -> bool:
         return reading.url is not None
 
 
-def statements(headers: Iterable[Header], reading: Reading) -> Iterator[OptOut | Remark]:
+def scope(reading: Reading) -> Iterator[Scope]:
+    """Yield of what the headers of a page are all that is said."""
+    return page_scope(reading, "http-content-usage", "http-tdmrep", "x-robots-tag")
+
+
+def statements(headers: Iterable[Header], reading: Reading) -> Iterator[Said]:
     """Yield the statements that response headers make about their page."""
     try:
         subject = reading.address().text()
     except OptOutError as error:
         yield Remark(0, error.reason)
         return
+    yield from scope(reading)
     usage: list[tuple[int, str]] = []
     said: dict[tuple[str, str], str] = {}
     lines: dict[tuple[str, str], int] = {}

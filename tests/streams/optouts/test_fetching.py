@@ -13,6 +13,7 @@ from hegui.streams.optouts import rsl, tdmrep
 from hegui.streams.optouts.fetching import MAX_LICENSES, MAX_REDIRECTS, Fetched, Fetcher, fetch, page_url
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.robots import MAX_BYTES
+from hegui.streams.optouts.scopes import Scope
 from tests.streams.optouts.texts import AT_MS, said, told
 
 READING = Reading(AT_MS, agents=("*",))
@@ -140,7 +141,8 @@ async def test_a_licence_that_is_not_there_is_told(server):
 async def test_a_site_that_says_nothing_is_no_problem(server):
     server.answers = {"/": text("hello")}
     found = await read(server)
-    assert all(not each.found and not each.problem for each in found.values())
+    assert not any(each.problem for each in found.values())
+    assert all(isinstance(one, Scope) for each in found.values() for one in each.found)
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
