@@ -108,12 +108,14 @@ class Scopes:
 
     def doubts(self, record: OptOut) -> bool:
         """Tell whether a stored statement may have to be taken back, or said again."""
+        return record.value != "deny" and any(
+            record.observed_at_ms <= at_ms and self._contradicts(record, at_ms) for at_ms in self._of(record) or ()
+        )
+
+    def _contradicts(self, record: OptOut, at_ms: int) -> bool:
         if record.value != "allow" and record.evidence != TAKEN_BACK:
             return False
-        return any(
-            record.observed_at_ms <= at_ms and (record.value == "allow") is not self._states(record, at_ms)
-            for at_ms in self._of(record) or ()
-        )
+        return (record.value == "allow") is not self._states(record, at_ms)
 
     def _states(self, record: OptOut, at_ms: int) -> bool:
         """Tell whether the texts of a time say yes of a subject and use: of it, or of the longest path above it that they speak of."""
@@ -136,7 +138,7 @@ class Scopes:
         for at_ms in sorted({at_ms for record in said for at_ms in self._of(record) or ()}):
             words = last_words(said, at_ms)
             for word in words.values():
-                if at_ms not in (self._of(word) or ()) or not self.doubts(word):
+                if at_ms not in (self._of(word) or ()) or not self._contradicts(word, at_ms):
                     continue
                 made = _taken_back(word, words, at_ms) if word.value == "allow" else _again(word, said, at_ms)
                 for each in made:

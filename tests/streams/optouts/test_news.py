@@ -249,9 +249,8 @@ def test_a_list_in_several_files_is_one(tmp_path):
     assert read_again(
         store, 4, [no("a.example", "allow", AT_MS + 3), no("b.example", "allow", AT_MS + 4)], register(4), register(3)
     ) == ([], [], 0)
-    assert words(read_again(store, 6, [no("b.example", "allow", AT_MS + 6)], register(6)).taken_back) == [
-        ("a.example", "unknown", 6)
-    ]
+    found = read_again(store, 6, [no("b.example", "allow", AT_MS + 5)], register(5), register(6))
+    assert words(found.taken_back) == [("a.example", "unknown", 6)]
 
 
 def test_what_a_list_takes_back_itself_stays_so(tmp_path):
@@ -276,6 +275,23 @@ def test_a_yes_under_an_address_that_cannot_be_read_goes_too(tmp_path):
     store = FileStore(tmp_path / "optouts.jsonl")
     store.write([msgspec.structs.replace(usage("/b/", "allow", AT_MS), subject="exa mple.com/b/")])
     assert len(read_again(store, 1, [], site(1, "exa mple.com")).taken_back) == 1
+
+
+def test_of_two_copies_of_a_text_each_counts_from_its_own_time(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    store.write([usage("/", "allow", AT_MS)])
+    found = read_again(
+        store, 9, [usage("/", "allow", AT_MS + 2), usage("/", "allow", AT_MS + 7)], site(9), site(2), site(7), site(4)
+    )
+    assert words(found.taken_back) == [("/", "unknown", 4), ("/", "allow", 7), ("/", "unknown", 9)]
+
+
+@pytest.mark.parametrize("value", ["allow", "deny"])
+def test_a_text_with_two_ends_of_one_statement_is_no_news_the_next_day(tmp_path, value):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    for day in range(3):
+        both = [no("a.example", value, AT_MS + day, valid_to_ms=end) for end in (None, AT_MS + 50)]
+        assert len(read_again(store, day, both, register(day)).fresh) == (0 if day else 2)
 
 
 def test_of_equal_statements_the_yes_that_ends_first_is_written(tmp_path):
