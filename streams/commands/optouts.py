@@ -107,6 +107,11 @@ def _now_ms() -> int:
     "--url", help="Where the files were read: the site of a robots.txt or tdmrep.json, the page of headers or HTML."
 )
 @click.option("--source", help="Source of rows of lists that name none; without it name and folder of their file.")
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="The lists are all that the sources named in their rows say, too: a yes of these that is not in them is taken back.",
+)
 @click.option("--observed-at", help="When they were read (RFC 3339); without it when each file was last changed.")
 def import_(
     files: tuple[Path, ...],
@@ -118,6 +123,7 @@ def import_(
     form: str | None,
     url: str | None,
     source: str | None,
+    complete: bool,
     observed_at: str | None,
 ) -> None:
     """Take statements in from files: robots.txt, tdmrep.json, RSL, HTTP messages, HTML, C2PA, ISCC declarations, CSV and JSON lists.
@@ -142,7 +148,7 @@ def import_(
             except OptOutError:
                 yield from ((record, True) for record in report.add(name, [Remark(0, "file_time")]))
                 continue
-            reading = Reading(at_ms, url or site_of(name), names, name, source or _source(file))
+            reading = Reading(at_ms, url or site_of(name), names, name, source or _source(file), complete)
             with file.open("rb") as content:
                 for record in report.add(name, read(content, str(its_form), reading, progress)):
                     yield record, record.observed_at_ms != reading.at_ms

@@ -47,6 +47,8 @@ class Reading(NamedTuple):
     """Reference of the text, as its SHA-256."""
     source: str = "registry"
     """The source of rows of lists that name none: which list it is, and so who speaks in it."""
+    complete: bool = False
+    """Whether lists are all that the sources named in their rows say, too."""
 
     def address(self) -> Address:
         """Return the address of the page.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from hegui.rules.fact_tables import ADDRESSES, OptOut
+from hegui.rules.fact_tables import ADDRESSES
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.normal_form import Reading, checked_ms, epoch_ms, normal, statement, web_address
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said, Scope, is_format
 
 COLUMNS = (
     "scheme",
@@ -25,7 +26,7 @@ COLUMNS = (
 """Names that mean something; others are passed over."""
 
 
-def row_statement(row: Mapping[str, object], reading: Reading, line: int) -> Iterator[OptOut | Remark]:
+def row_statement(row: Mapping[str, object], reading: Reading, line: int) -> Iterator[Said]:
     """Yield the statement of a row, and what is to be told of it. `scheme`, `subject` and `value` are required.
 
     `observed_at` is RFC 3339, `observed_at_ms` epoch milliseconds; without either the time of reading counts. The same with `valid_to`, which may be
@@ -42,6 +43,9 @@ def row_statement(row: Mapping[str, object], reading: Reading, line: int) -> Ite
         subject = _before_star(scheme, subject)
         if value == "deny" and not subject.endswith("/"):
             yield Remark(line, "narrowed")
+    source = _text(row, "source")
+    if source and reading.complete and not is_format(source):
+        yield Scope(reading.at_ms, (source,))
     yield statement(
         scheme,
         subject if scheme != "url_prefix" or _is_record(row, subject) else _without_slash(subject),
@@ -49,7 +53,7 @@ def row_statement(row: Mapping[str, object], reading: Reading, line: int) -> Ite
         reading.at_ms if at_ms is None else at_ms,
         valid_to_ms=to_ms,
         category=_text(row, "category") or "train",
-        source=_text(row, "source") or reading.source,
+        source=source or reading.source,
         evidence=_text(row, "evidence") or evidence(reading, line),
     )
 

@@ -214,6 +214,22 @@ def test_rows_that_name_a_source_are_single_words(optouts):
     assert [optouts.says(row["subject"]) for row in rows] == ["yes", "yes"]
 
 
+def test_a_list_may_be_all_that_the_sources_in_it_say(optouts):
+    head, rows = (
+        "scheme,subject,value,source\n",
+        [f"domain,{name}.example,allow,{name[0]}\n" for name in ("ab", "ac", "ba")],
+    )
+    optouts.take("press.csv", head + "".join(rows))
+    robots = (
+        '{"scheme":"url_prefix","subject":"aa.example/","value":"allow","observed_at_ms":1,"source":"content-usage"}\n'
+    )
+    optouts.take("robots.jsonl", robots)
+    optouts.take("press.csv", head + rows[0], "--complete")
+    assert [optouts.says(f"{name}.example") for name in ("ab", "ac", "ba")] == ["yes", "unknown", "yes"]
+    optouts.take("robots.jsonl", robots.replace("aa", "zz"), "--complete")
+    assert optouts.says("aa.example") == "yes"
+
+
 @pytest.mark.parametrize(
     ("value", "ends", "said"),
     [
@@ -311,6 +327,13 @@ def test_a_file_may_have_any_name(optouts, name):
     assert optouts.says("example.com") == "no"
     ran = optouts._hegui("optouts", "import", file.rename(file.with_suffix(".txt")), "--store", optouts.store)
     assert (ran.code, "tells no format by its name" in ran.err) == (2, True)
+
+
+def test_what_no_event_can_have_is_no_answer(optouts):
+    records = [{"scheme": "domain", "subject": "co.uk"}, {"scheme": "url_prefix", "subject": "example.com/*"}]
+    lines = [json.dumps({**record, "value": "allow", "observed_at_ms": 1}) for record in records]
+    optouts.store.write_text("\n".join(lines))
+    assert optouts.says("https://bbc.co.uk/x") == optouts.says("https://example.com/*") == "unknown"
 
 
 def test_what_others_wrote_is_printed_harmlessly(optouts):
