@@ -15,6 +15,7 @@ from hegui.streams.optouts.fetching import MAX_LICENSES, Fetched, fetch, page_ur
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.remarks import REASONS
 from hegui.streams.optouts.robots import MAX_BYTES
+from hegui.streams.optouts.scopes import Scope
 from hegui.streams.optouts.web_client import MAX_REDIRECTS, WebClient
 from tests.streams.optouts.texts import AT_MS, said, told
 
@@ -106,7 +107,7 @@ async def test_everything_that_a_site_says_is_read(server):
     assert statements >= {
         no(server, "/a/"), no(server, "/m/", "mine"), no(server, "/p", "train", "url"), no(server, "/p", "mine", "url"), no(server, "/l/"), no(server, "/k/"),
     }  # fmt: skip
-    assert [each.problem for each in found] == [""] * 5
+    assert [each.problem for each in found] == [""] * 6
     assert all(
         record.evidence.startswith("sha256:") for each in found for record in each.found if isinstance(record, OptOut)
     )
@@ -157,7 +158,8 @@ async def test_a_licence_that_is_not_there_is_told(server):
 async def test_a_site_that_says_nothing_is_no_problem(server):
     server.answers = {"/": text("hello")}
     found = await read(server)
-    assert all(not each.found and not each.problem for each in found.values())
+    assert not any(each.problem for each in found.values())
+    assert all(isinstance(one, Scope) for each in found.values() for one in each.found)
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
