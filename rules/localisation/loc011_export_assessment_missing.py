@@ -6,7 +6,12 @@ from hegui.rules.core import PASS, Result, fail, fails, inconclusive, passes, ru
 from hegui.rules.evidence import Code
 from hegui.rules.exports import ExportLedger
 from hegui.rules.facts import Facts
-from hegui.rules.localisation.export_limits import assessment_due, of_unknown_entity
+from hegui.rules.localisation.export_limits import (
+    ORDINARY_LIMIT,
+    SENSITIVE_LIMIT,
+    assessment_due,
+    of_unknown_entity,
+)
 from hegui.rules.localisation.mechanism import held_at
 
 
@@ -67,6 +72,7 @@ def export_assessment_missing(ledger: ExportLedger, facts: Facts) -> Result:
             year=ledger.year,
             ordinary=ledger.ordinary,
             sensitive=ledger.sensitive,
+            limit=SENSITIVE_LIMIT if ledger.sensitive >= SENSITIVE_LIMIT else ORDINARY_LIMIT,
         )
     if ledger.uncounted:
         return inconclusive("the persons of exports that could not be counted")

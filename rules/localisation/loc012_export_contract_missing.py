@@ -69,6 +69,7 @@ def export_contract_missing(ledger: ExportLedger, facts: Facts) -> Result:
             year=ledger.year,
             ordinary=ledger.ordinary,
             sensitive=ledger.sensitive,
+            limit=1 if ledger.sensitive else CONTRACT_FROM,
         )
     if ledger.uncounted:
         return inconclusive("the persons of exports that could not be counted")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from hegui.rules.events import Envelope, Export
+from hegui.rules.events import Envelope, Export, ModelReference
 from hegui.rules.exports import DAY_MS
 from hegui.streams.simulation import chat, envelope, person, traffic
 
@@ -20,6 +20,7 @@ YEAR_ENDS = tuple(
     )
 )
 """Last and first moments of legal years."""
+ABROAD = ModelReference(id="example-model", hosting_region="us-east-1")
 ANY_TIME = {
     "max_future_seconds": 20_000 * 86_400.0,
     "max_age_days": 20_000.0,
@@ -56,6 +57,8 @@ def exports(
                     replace(data, export=replace(export, entity="nobody")),
                     replace(data, sensitive_personal_information=None),
                     replace(data, exported=False),
+                    replace(data, exported=False, model=ABROAD, prompt_personal_information=None),
+                    replace(data, exported=None, model=None),
                 ]
             )
             data = other

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from hegui.rules import export_accounts
 from hegui.rules.cases import BASE_GENERATION, BASE_POLICY, PERSON
+from hegui.rules.engine import Engine
 from hegui.rules.events import Export, GenerationEvent, ModelReference
 from hegui.rules.export_accounts import MAX_UNIONS, UNKNOWN_DAY, AccountState, ControllerYear, ExportAccount, Persons
 from hegui.rules.exports import (
@@ -371,3 +372,16 @@ def test_the_sets_over_several_entities_are_few_and_right_while_what_they_hold_c
 
 NOON, DAWN, DUSK = ms("2026-08-01T12:00:00+08:00"), "2026-08-01T06:00:00+08:00", "2026-08-01T18:00:00+08:00"
 """A moment at which a mechanism of one day holds."""
+
+
+@pytest.mark.parametrize("stated", [True, False, None])
+@pytest.mark.parametrize("information", [True, False, None])
+@pytest.mark.parametrize("model", [ABROAD, NOWHERE, None, BASE_GENERATION.model])
+def test_the_evaluator_asks_of_every_event_that_may_add_something(
+    stated: bool | None, information: bool | None, model: ModelReference | None
+) -> None:
+    event = replace(EVENT, exported=stated, prompt_personal_information=information, model=model)
+    engine = Engine((), Snapshot(replace(BASE_POLICY, person_keys=KEYS)))
+    plan, _ = engine.evaluate(engine.group("default", event.service), event, ms("2026-08-01T12:00:00+08:00"))
+    assert plan.exports or added(event) is None
+    assert plan.exports is (information is not False)

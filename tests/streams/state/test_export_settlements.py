@@ -11,7 +11,7 @@ from hegui.rules.policy import ExportSettlement, contradictions
 from hegui.streams.state.contents import LedgerContent, contents
 from hegui.streams.state.export_table import ACCOUNT
 from tests.streams.example import BOOK, POLICY
-from tests.streams.state.export_ledgers import AT_MS, ENTITY, Ledgers, day, ms
+from tests.streams.state.export_ledgers import AT_MS, ENTITY, Ledgers, day, ms, with_mechanism
 
 LONG_AGO = day("2026-03-01")
 THEN = "2026-03-01T12:00:00+08:00"
@@ -154,3 +154,12 @@ def test_a_policy_with_a_settlement_that_makes_no_sense_is_refused(changes, sent
 def test_two_settlements_up_to_one_moment_are_refused():
     twice = policy(settlement(), settlement("2026-03-01T04:00:00+00:00", ordinary=3))
     assert any("stands twice" in sentence for sentence in contradictions(twice, ()))
+
+
+def test_an_assessment_that_holds_since_decides_a_ledger_too():
+    ledgers = uncounted(policy=with_mechanism("security_assessment", valid_from="2026-12-01T00:00:00+08:00"))
+    ledgers.tick(ms("2026-11-30T23:59:59+08:00"))
+    assert undecided(ledgers)
+    ledgers.tick(ms("2026-12-01T00:00:00+08:00"))
+    assert not undecided(ledgers)
+    assert ledgers.gauge("ledger_outcome", entity=ENTITY, rule="LOC011", outcome="pass") == 1

@@ -241,6 +241,23 @@ def test_each_step_to_a_limit_is_told_at_once_with_what_the_rule_showed():
     assert (issue.reason, issue.evidence["percent"]) == ("a limit of the year is near", 95)
 
 
+@pytest.mark.parametrize(
+    ("ordinary", "sensitive", "rule", "limit"),
+    [
+        (100_000, 0, "LOC012", 100_000),
+        (0, 1, "LOC012", 1),
+        (0, 10_000, "LOC011", 10_000),
+        (1_000_000, 0, "LOC011", 1_000_000),
+    ],
+)
+def test_the_finding_names_year_counts_and_limit(ordinary, sensitive, rule, limit):
+    ledgers = Ledgers()
+    told = ledgers.tell(range(ordinary), range(sensitive), day=LONG_AGO)
+    (finding,) = [f for f in told if f["compliance"]["control"] == rule]
+    counts = {"ordinary": ordinary, "sensitive": sensitive, "limit": limit}
+    assert finding["unmapped"]["evidence"] == {"entity": ENTITY, "year": 2026, **counts}
+
+
 def test_the_step_vanishes_with_the_partition_and_with_the_limit():
     ledgers = Ledgers(policy=with_mechanism("standard_contract"))
     ledgers.tell((), range(9_500), day=LONG_AGO)
