@@ -107,9 +107,10 @@ def _now_ms() -> int:
 @_how
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Format of all files; without it their names tell.")
 @click.option(
-    "--url", help="Where the files were read: the site of a robots.txt or tdmrep.json, the page of headers or HTML."
+    "--url",
+    help="Where the files were read: the site of a robots.txt, tdmrep.json or RSL licence, the page of headers or HTML.",
 )
-@click.option("--source", help="Source of rows of lists that name none; without it name and folder of their file.")
+@click.option("--source", help="Source of rows of lists that name none; without it name and path of their file.")
 @click.option(
     "--complete",
     is_flag=True,
@@ -131,7 +132,7 @@ def import_(
 ) -> None:
     """Take statements in from files: robots.txt, tdmrep.json, RSL, HTTP messages, HTML, C2PA, ISCC declarations, CSV and JSON lists.
 
-    Importing a file again changes nothing. What has no time of its own is written only where it differs from the last word of its source. Exit code 1 when a row was refused; the others were taken all the same.
+    Importing a file again changes nothing. What has no time of its own is written only where it differs from the last word of its source. A yes that a text no longer states is taken back, a no is not. Exit code 1 when a row was refused; the others were taken all the same.
     """
     if source is not None and is_format(source):
         raise click.UsageError(f"--source {source} is what a format is known by; give the list a name of its own")
@@ -195,7 +196,7 @@ def fetch(
 ) -> None:
     """Read what sites say now: robots.txt, tdmrep.json, RSL licences, and headers and metas of the page URL.
 
-    Only what differs from the last word of a source is written. Exit code 1 when something could not be read or was refused.
+    Only what differs from the last word of a source is written. A yes that is no longer there is taken back. Exit code 1 when something could not be read or was refused.
     """
     from hegui.streams.optouts.fetching import fetch_all, page_url, portions
 
