@@ -11,7 +11,7 @@ from aiohttp import web
 from hegui.rules.facts import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import fetching, rsl, tdmrep
-from hegui.streams.optouts.fetching import MAX_LICENSES, Fetched, fetch, page_url
+from hegui.streams.optouts.fetching import MAX_LICENSES, Fetched, fetch, page_url, portions
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.remarks import REASONS
 from hegui.streams.optouts.robots import MAX_BYTES
@@ -414,3 +414,19 @@ async def test_an_answer_that_breaks_a_reader_costs_no_other_site(server, other,
     other.answers = {"/robots.txt": text("User-agent: *\nDisallow: /a/")}
     found, problems, _ = await every(server.url(), other.url())
     assert (found, problems) == ({no(other, "/a/")}, ["all: it cannot be read (RecursionError)"])
+
+
+@pytest.mark.parametrize(
+    ("size", "split"),
+    [
+        (1, ["acd", "be", "f"]),
+        (3, ["acd", "bef"]),
+        (4, ["acdbe", "f"]),
+        (9, ["acdbef"]),
+    ],
+)
+def test_the_pages_of_one_owner_are_in_one_portion(size, split):
+    hosts = ["example.com", "example.org", "www.example.com", "EXAMPLE.com:8080", "a.example.org", "example.co.uk"]
+    urls = [f"https://{host}/{letter}" for host, letter in zip(hosts, "abcdef", strict=True)]
+    assert ["".join(url[-1] for url in portion) for portion in portions(urls, size)] == split
+    assert list(portions([], size)) == []
