@@ -84,8 +84,8 @@ AnyEntry = (
 )
 """What an observation can tell of ledgers."""
 
-OBSERVATION_VERSION = 3
-"""Version of `Observation` that this process writes; it reads older ones. 2: entries of ledgers; 3: `NO_TIME`."""
+OBSERVATION_VERSION = 4
+"""Version of `Observation` that this process writes; it reads older ones. 2: entries of ledgers; 3: `NO_TIME`; 4: samples as sets."""
 
 NO_TIME = -1
 """Watermark of an observation that says nothing of event time: a sweep reads what is long over, and must not hold time back."""

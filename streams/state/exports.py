@@ -22,6 +22,7 @@ from hegui.rules.exports import (
     Account,
     ExportLedger,
     first_year_kept,
+    is_over,
     legal_day,
     legal_year,
     subject_of,
@@ -260,7 +261,8 @@ class ExportKeeper:
                     for rule, result in results.items()
                 }
             outcomes = {rule: result.outcome for rule, result in results.items()}
-            if held.lost_year is not None and of.year <= held.lost_year:
+            # A year that is over is shown no more, and its warnings must end with it.
+            if held.lost_year is not None and of.year <= held.lost_year and not is_over(of.year, watermark_ms):
                 outcomes = undecided(outcomes)
             for rule, result in results.items():
                 told = Verdict(

@@ -44,8 +44,8 @@ log = structlog.get_logger()
 LEDGER = b"\x01l"
 """Prefix of the table key of a state: then 2 bytes partition, 16 bytes hash of kind, place and name."""
 
-VERSION = 1
-"""Version of the states that this process writes; it reads older ones."""
+VERSION = 2
+"""Version of the states that this process writes; it reads older ones. 2: samples as sets, inputs and contents by their events."""
 
 AnyState = (
     SourceState

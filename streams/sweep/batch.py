@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hegui.rules.fact_tables import ADDRESSES, NAMED_OTHERWISE, FactStatus, FactTable, OptOut, host_of_key
+from hegui.rules.fact_tables import ADDRESSES, NAMED_OTHERWISE, FactStatus, FactTable, OptOut, host_of_key, loaded
 from hegui.rules.hosts import site_of
 from hegui.rules.optout_subjects import subject_defect
 from hegui.rules.preferences import LONGEST_MATCH, NO_TO_TRAINING
@@ -206,19 +206,18 @@ class Batch:
 
     def history(self) -> tuple[FactTable[OptOut], dict[OptOut, Known]]:
         """Return all statements, also those that were removed or replaced, and when each stood on the topic."""
-        table: FactTable[OptOut] = FactTable(FactStatus.READY)
         known: dict[OptOut, Known] = {}
+        gone = False
         for key in {**self._before, **self._own, **self._after}:
             records = [*self._before.get(key, ()), *self._own.get(key, ()), *self._after.get(key, ())]
             for statement, same in groupby(_followed(records), key=itemgetter(0)):
                 spans = [(from_ms, to_ms) for _, from_ms, to_ms in same]
                 if statement is None:
                     continue
-                if statement not in known:
-                    table.put(b"%d" % len(known), statement)
-                    known[statement] = Known(saying_of(statement), [])
-                known[statement].spans.append((spans[0][0], spans[-1][1]))
-        return table, known
+                found = known.get(statement) or known.setdefault(statement, Known(saying_of(statement), []))
+                found.spans.append((spans[0][0], spans[-1][1]))
+                gone = gone or spans[-1][1] is not None
+        return loaded(known) if gone else self.table, known
 
     @property
     def refuses(self) -> bool:

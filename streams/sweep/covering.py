@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -132,11 +131,11 @@ class Covering:
         history, known = batch.history()
         self._said = _Saying(history, known)
         self._said_snapshot = Snapshot(policy, self._said)
-        moments: dict[Saying, set[int]] = {}
+        self._moments: dict[Saying, list[int]] = {}
+        """When a source said something, or what it said ended or was removed."""
         for one, (saying, spans) in known.items():
             changes = (*one.interval(), *(to_ms for _, to_ms in spans))
-            moments.setdefault(saying, set()).update(ms for ms in changes if ms is not None)
-        self._moments = {saying: sorted(found) for saying, found in moments.items()}
+            self._moments.setdefault(saying, []).extend(ms for ms in changes if ms is not None)
         self._begun: dict[tuple[Saying, int], OptOut] = {}
 
     def refusals(self, taken: Taken) -> list[Refusal]:
@@ -148,6 +147,8 @@ class Covering:
         found: list[Refusal] = []
         for one in self._covering(taken, self._table, self._snapshot, now_ms):
             self._add(found, taken, one, now_ms)
+            if len(found) == MOST:
+                break
         if self._first_ahead:
             for near in self._covering(taken, self._ahead, self._ahead_snapshot, now_ms):
                 at_ms = self._first_ahead[of_subject(near)].observed_at_ms
@@ -193,8 +194,7 @@ class Covering:
         if subject_alone and (kept := self._begun.get((saying, as_of_ms))) is not None:
             return kept
         first, since_ms = statement, as_of_ms
-        moments = self._moments[saying]
-        for moment_ms in reversed(moments[: bisect_right(moments, as_of_ms)]):
+        for moment_ms in sorted({ms for ms in self._moments[saying] if ms <= as_of_ms}, reverse=True):
             before = self._said_no(taken, saying, moment_ms)
             if before is None:
                 break
@@ -205,13 +205,11 @@ class Covering:
         return found
 
     @staticmethod
-    def _covering(taken: Taken, table: _Rest, snapshot: Snapshot, at_ms: int) -> list[OptOut]:
-        """Return each statement that refuses a record: the one that decides, and what would decide without it."""
+    def _covering(taken: Taken, table: _Rest, snapshot: Snapshot, at_ms: int) -> Iterator[OptOut]:
+        """Yield each statement that refuses a record: the one that decides, and what would decide without it."""
         facts = Facts(snapshot, at_ms, taken.tenant, taken.service)
-        found: list[OptOut] = []
-        while (one := refusal_of(taken.event, facts)) is not None:
-            found.append(one)
-            table.hidden.add(table.hides(one))
-        if found:
+        if table.hidden:
             table.hidden.clear()
-        return found
+        while (one := refusal_of(taken.event, facts)) is not None:
+            table.hidden.add(table.hides(one))
+            yield one

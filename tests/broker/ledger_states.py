@@ -15,8 +15,9 @@ from hegui.streams.observations import partition_of
 from hegui.streams.simulation import envelope
 from hegui.streams.state.ledgers import LEDGER, ledger_place, read_state
 from tests.broker.harness import Deployment
-from tests.broker.ledger_conclusions import Told, conclusion_faults
+from tests.broker.ledger_conclusions import conclusion_faults
 from tests.broker.reference import Reference
+from tests.streams.state.ledger_conclusions import Told
 from tests.streams.state.ledger_events import KINDS, comparable, folded
 
 LATE_MS = (0, 0, 1000, 180_000, 3_600_000, 86_400_000)

@@ -16,9 +16,9 @@ from hegui.streams.state.app import state_group
 from hegui.streams.topics import changelog_name
 from tests.broker.harness import Deployment, deployment
 from tests.broker.kills import share
-from tests.broker.ledger_conclusions import ledger_rules
 from tests.broker.ledger_states import events, index_labels, ledger_state_faults, stored
 from tests.broker.processes import dice, now_ms, until
+from tests.streams.state.ledger_conclusions import ledger_rules
 from tests.streams.state.ledger_events import KINDS
 
 pytestmark = pytest.mark.broker
@@ -126,9 +126,7 @@ async def test_every_rule_of_a_ledger_is_told_as_a_finding_and_not_again_after_a
         assert before.keys() == wanted
         assert {activity for at in before.values() for _, activity in at} == {"Create"}
         assert len(await made.read(made.settings.topics.suspensions)) == 1
-        for daemon in made.daemons:
-            daemon.kill()
-            await daemon.start()
+        await made.crash()
         await made.send([envelope(KINDS["image"](0, now_ms()), 0, now_ms(), "after")])
         assert await settled(made) == []
         assert await story() == before
@@ -176,9 +174,7 @@ async def test_a_deadline_passes_on_an_idle_topic_and_stands_after_a_restart(kaf
         assert first["activity_name"] == "Create"
         assert first["finding_info"]["first_seen_time"] > due_ms
         assert now_ms() > due_ms
-        for daemon in made.daemons:
-            daemon.kill()
-            await daemon.start()
+        await made.crash()
         answered = msgspec.structs.replace(complaint, answered_at_ms=now_ms())
         await made.send([msgspec.structs.replace(envelope(answered, 1, now_ms(), "case"), revision=1)])
         assert await settled(made) == []
@@ -251,7 +247,7 @@ async def test_counts_of_another_deployment_on_the_same_topic_are_refused_and_to
 async def test_reading_the_whole_input_again_changes_no_state(kafka):
     async with deployment(kafka.bootstrap) as made:
         index_labels(made)
-        evaluator = await made.start("evaluator", "state")
+        evaluator, _ = await made.start("evaluator", "state")
         told = events(now_ms, seed=7)
         await made.send(next(told) for _ in range(600))
         assert await settled(made) == []

@@ -83,7 +83,7 @@ async def test_a_ledger_is_read_back_when_partitions_move_between_two_processes(
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_reading_the_whole_input_again_changes_no_ledger(kafka, client):
     async with deployment(kafka.bootstrap, evaluator={**ANY_TIME, "client": client}) as made:
-        evaluator = await made.start("evaluator", "state")
+        evaluator, _ = await made.start("evaluator", "state")
         events = exports(now_ms, seed=6)
         await made.send(next(events) for _ in range(800))
         assert await settled(made) == []

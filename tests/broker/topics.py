@@ -143,11 +143,20 @@ class Topics:
     async def start(self, *roles: Role) -> list[Daemon]:
         """Start a process of each role, all at once: most of a start is waiting; wait until they are ready."""
         started = [self.daemon(role) for role in roles]
-        for daemon in started:
-            daemon.launch()
-        for daemon in started:
-            await daemon.ready()
+        await self._launch(started)
         return started
+
+    async def crash(self) -> None:
+        """Kill -9 every process, and start them again."""
+        for daemon in self.daemons:
+            daemon.kill()
+        await self._launch(self.daemons)
+
+    async def _launch(self, daemons: list[Daemon]) -> None:
+        for daemon in daemons:
+            daemon.launch()
+        for daemon in daemons:
+            await daemon.ready()
 
     # -- clients
 

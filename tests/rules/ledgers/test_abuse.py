@@ -3,6 +3,7 @@
 from datetime import datetime
 from itertools import pairwise, permutations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -203,3 +204,8 @@ def test_the_latest_suspension_stands() -> None:
         state, facts = conclusion.state, [*facts, *conclusion.facts]
     assert len(facts) == 2
     assert state.standing() == (facts[-1],)
+
+
+def test_an_input_that_an_older_version_kept_was_refused_and_is_no_revision() -> None:
+    old = msgspec.json.decode(b'[5,1,"e"]', type=AbusiveInput)
+    assert (old.revision, old.refused) == (0, True)

@@ -1,5 +1,7 @@
 """The ledgers of the state agents: deadlines that pass although nothing arrives, verdicts, gauges, restarts, crashes at every moment."""
 
+from collections import defaultdict
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from hegui.rules.engine import rule_set_hash
 from hegui.rules.evidence import reference
 from hegui.rules.fact_tables import CondemnedSource, OptOut, Suspension
 from hegui.rules.issues import Timing
-from hegui.rules.ledgers.abuse import AbusiveInput, AbusiveInputs
+from hegui.rules.ledgers.abuse import AbuseState, AbusiveInput, AbusiveInputs
 from hegui.rules.ledgers.corpora import CorpusState, CorpusSum
 from hegui.rules.ledgers.coverage import CoverageSum
 from hegui.rules.ledgers.deadlines import KEPT_MS, SHOWN_MS, CaseUpdate
@@ -20,7 +22,7 @@ from hegui.rules.ledgers.labels import NumberUse, ProduceIdUse
 from hegui.rules.ledgers.removals import removal
 from hegui.rules.ledgers.samples import SampleSet, packed, record_of, word
 from hegui.rules.ledgers.sessions import PAUSE_MS, TWO_HOURS_MS, SessionUse
-from hegui.rules.ledgers.sources import SourceSum
+from hegui.rules.ledgers.sources import SourceState, SourceSum
 from hegui.rules.observations import NO_TIME, Observation
 from hegui.streams.errors import StateVersionError
 from hegui.streams.metrics import StateMetrics
@@ -31,6 +33,7 @@ from hegui.streams.state.issues import IssueKeeper
 from hegui.streams.state.ledgers import LEDGER, PORTION, ledger_place
 from tests.streams import example
 from tests.streams.example import BOOK, POLICY, engine, envelope
+from tests.streams.state.ledger_conclusions import finding_faults, refused_inputs, source_faults, user_faults
 from tests.streams.state.ledger_events import KINDS, comparable, folded, portion
 from tests.streams.test_end_to_end import SOURCES, World, _small_blocks, play, steps  # noqa: F401 - a fixture
 
@@ -816,7 +819,8 @@ def _kinds():
 def test_whatever_dies_every_ledger_equals_the_reference(kinds, schedule):
     world = play(World(kinds, rules=BOOK), schedule)
     judged = [envelope(kind, n) for p in range(SOURCES) for n, kind in enumerate(kinds[p::SOURCES])]
-    wanted = folded(engine(), [(one, round(one.time.timestamp() * 1000)) for one in judged])
+    events = [(one, round(one.time.timestamp() * 1000)) for one in judged]
+    wanted = folded(engine(), events)
     held = {
         ledger_place(partition_of(place.encode(), PARTITIONS), kind, place, name): state
         for (kind, place, name), state in wanted.items()
@@ -835,6 +839,23 @@ def test_whatever_dies_every_ledger_equals_the_reference(kinds, schedule):
         if c[Outcome.FAIL]
     }
     assert {one for one in failing if one[0][:3] != "LOC"} == says
-    condemned = {state.source for state in world.keeper.ledgers.states() if getattr(state, "condemned_at_ms", None)}
-    told = {msgspec.json.decode(value)["source"] for fact, _, value in world.facts if fact == "sources"}
-    assert told >= condemned
+    assert concluded_faults(world, events) == []
+
+
+def concluded_faults(world, events):
+    """Where what was concluded does not follow from the events: of users, sources and their findings."""
+    condemned, suspended = defaultdict(dict), defaultdict(set)
+    for fact, _, value in world.facts:
+        told = msgspec.json.decode(value, type=KINDS_OF_FACTS[fact])
+        if fact == "sources":
+            condemned[told.source][told.episode] = told
+        else:
+            suspended[told.user].add(told)
+    inputs, faults = refused_inputs(engine(), events), []
+    for state in world.keeper.ledgers.states():
+        if isinstance(state, AbuseState):
+            faults += user_faults(state, inputs[state.user], suspended[state.user], engine())
+        elif isinstance(state, SourceState):
+            faults += source_faults(state, condemned[state.source], engine())
+    levels = [i for issues in world.keeper.issues.values() for i in issues.values() if "level" in i.marks]
+    return [*faults, *finding_faults(levels, world.findings)]

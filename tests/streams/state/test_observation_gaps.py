@@ -180,6 +180,16 @@ def test_an_export_ledger_of_a_later_year_passes():
     assert said(ledgers, "LOC011") == {"pass"}
 
 
+def test_a_warning_ends_with_its_year_although_observations_were_lost():
+    ledgers = export_ledgers.Ledgers()
+    ledgers.tell(range(80_000), watermark_ms=AT_MS)
+    assert ("LOC013", ENTITY) in ledgers.open()
+    lose(ledgers, AT_MS)
+    later_ms = AT_MS + 90 * 24 * HOUR_MS
+    ledgers.tell([1], year=2027, at_ms=later_ms, watermark_ms=later_ms)
+    assert ("LOC013", ENTITY) not in ledgers.open()
+
+
 def corpus(name="d", human=4_000):
     counts = {"records": 50_000, "human": human, "human_passed": human, "technical": 5_000, "technical_passed": 5_000}
     return CorpusSum(
