@@ -430,3 +430,17 @@ def test_the_pages_of_one_owner_are_in_one_portion(size, split):
     urls = [f"https://{host}/{letter}" for host, letter in zip(hosts, "abcdef", strict=True)]
     assert ["".join(url[-1] for url in portion) for portion in portions(urls, size)] == split
     assert list(portions([], size)) == []
+
+
+@pytest.mark.parametrize("breaks", [True, False])
+async def test_licences_are_not_known_to_be_all_when_a_page_breaks_a_reader(server, monkeypatch, breaks):
+    def read_page(body: bytes, *_: object, **__: object) -> list[OptOut]:
+        if breaks and body == b"two":
+            raise RecursionError
+        return []
+
+    monkeypatch.setattr(fetching.html_metas, "read", read_page)
+    server.answers = {"/1": text("one", "text/html"), "/2": text("two", "text/html")}
+    found = [each async for each in fetch([server.url("/1"), server.url("/2"), server.url("/1")], READING, 10)]
+    known = {source for each in found for one in each.found if isinstance(one, Scope) for source in one.sources}
+    assert ("rsl" in known, "html-robots" in known) == (not breaks, True)
