@@ -104,6 +104,7 @@ CONCLUDED = ("condemned_at_ms", "condemned_by_ms", "episode", "cleared", "last_m
 def comparable(state: State[Any]) -> dict[str, Any]:
     """A state without what depends on the way in which it was told: of a user, that something is known."""
     found: dict[str, Any] = msgspec.to_builtins(state)
+    del found["version"]  # of its writer, once it was stored
     if isinstance(state, AbuseState):
         return {name: found[name] for name in ("ledger", "service", "user")}
     marks = getattr(state, "marks", None)

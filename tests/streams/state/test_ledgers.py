@@ -758,7 +758,7 @@ def test_an_issue_whose_state_was_forgotten_in_a_crash_closes():
 
 
 def test_a_kind_of_state_that_a_newer_version_knows_is_refused_as_such():
-    table = {LEDGER + b"\0\0" + b"x" * 16: b'{"ledger": "not known yet", "version": 2}'}
+    table = {LEDGER + b"\0\0" + b"x" * 16: b'{"ledger": "not known yet", "version": 9}'}
     with pytest.raises(StateVersionError, match="run a newer hegui"):
         Ledgers(table)
 
