@@ -18,7 +18,8 @@ MAX_LEVELS = 64
 _DEFAULT_PORTS = frozenset({None, 80, 443})
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ENCODED = re.compile(r"%([0-9A-Fa-f]{2})|%")
-_SAFE = "!$&'()*+,;=:@/?-._~%"
+# Without the signs of wildcards (`*`, `$`): encoded, a page that has one in its name is not taken for a pattern.
+_SAFE = "!&'()+,;=:@/?-._~%"
 # As the importers write it: nothing to be changed. 0.5 us instead of 9.
 _NORMAL = re.compile(
     r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)?"

@@ -8,6 +8,7 @@ import re
 from hegui.rules.addresses import MAX_LEVELS, address_of
 from hegui.rules.fact_tables import ADDRESSES, OptOutScheme
 from hegui.rules.hosts import is_address, normal_host
+from hegui.rules.public_suffixes import suffixes
 from hegui.rules.values import is_person_key
 from hegui.rules.works import normal_holder, readable_work
 
@@ -44,7 +45,8 @@ def subject_defect(scheme: OptOutScheme, subject: str) -> str | None:
 def _domain_defect(subject: str) -> str | None:
     host = normal_host(subject)
     if _DOMAIN(host) and len(host) <= 253 and not is_address(host):
-        return None
+        # 1.7 us, beside 10 for taking the record in.
+        return "a public suffix belongs to many" if suffixes().is_public(host) else None
     if _HOST(host) and not is_address(host):
         return "a domain has two labels at least, one alone belongs to many"
     ipaddress.ip_address(host)
@@ -52,6 +54,9 @@ def _domain_defect(subject: str) -> str | None:
 
 
 def _address_defect(subject: str) -> str | None:
+    if "*" in subject or "$" in subject:
+        # Taken at its word no event could have it, since events are looked up with both percent-encoded.
+        return "a wildcard is no part of an address, and its sign is written %2A or %24"
     address = address_of(subject)
     if is_address(address.host):
         ipaddress.ip_address(address.host)

@@ -20,6 +20,10 @@ NO_TO_TRAINING = frozenset({"train", "mine"})
 """Categories in which a no refuses training: text and data mining takes it in. A yes to mining is no yes to training."""
 
 
+STRICTNESS: dict[OptOutValue, int] = {"allow": 0, "unknown": 1, "deny": 2}
+"""Which of two statements of one source, subject and moment counts: the higher one."""
+
+
 class Preference(NamedTuple):
     """What is known of the wish of users and rights holders about training on a record."""
 
@@ -41,7 +45,8 @@ def stricter(one: Preference, other: Preference) -> Preference:
 def in_force(records: Sequence[OptOut]) -> list[tuple[OptOut, int]]:
     """Return the last statement of each source and category, and from when on it has said so, epoch milliseconds.
 
-    Of two statements of one source and one moment the no counts. One that is repeated keeps the age of the first.
+    Of statements of one source and one moment the no counts, and any before a yes: the order of records says nothing, since they may stand in
+    different partitions. One that is repeated keeps the age of the first.
 
     Args:
         records: statements about one subject that hold at the time, oldest first.
@@ -54,7 +59,7 @@ def in_force(records: Sequence[OptOut]) -> list[tuple[OptOut, int]]:
             latest[said_by] = (record, record.observed_at_ms)
         elif before[0].value == record.value:
             latest[said_by] = (record, before[1])
-        elif before[0].value != "deny" or record.observed_at_ms > before[0].observed_at_ms:
+        elif record.observed_at_ms > before[0].observed_at_ms or STRICTNESS[record.value] > STRICTNESS[before[0].value]:
             latest[said_by] = (record, record.observed_at_ms)
     return list(latest.values())
 

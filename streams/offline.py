@@ -18,6 +18,7 @@ from hegui.rules.policy import Policy
 from hegui.rules.violations import RECORDED, Violation, violation
 from hegui.streams.errors import DecodeError, SettingsError
 from hegui.streams.identities import IdentityWindow
+from hegui.streams.optouts.normal_form import ends_sooner, record_key
 from hegui.streams.runs import times_of
 
 IDENTITIES = 100_000
@@ -70,7 +71,7 @@ def _table(file: Path | None, kind: type[F], name: str) -> FactTable[F]:
     if file is None:
         return FactTable(FactStatus.UNDECLARED)
     decode = msgspec.json.Decoder(kind).decode
-    records = []
+    records: dict[bytes, F] = {}
     for number, line in enumerate(file.read_bytes().splitlines(), 1):
         try:
             record = decode(line)
@@ -80,8 +81,13 @@ def _table(file: Path | None, kind: type[F], name: str) -> FactTable[F]:
             ) from None
         if isinstance(record, OptOut) and (defect := subject_defect(record.scheme, record.subject)) is not None:
             raise SettingsError(f"{file.name}: line {number} has a subject that no event has ({defect}); correct it")
-        records.append(record)
-    return loaded(records)
+        key = b"%d" % number
+        if isinstance(record, OptOut):  # as on the topic: lines that correct each other's end are one record
+            key = record_key(record)
+            if key in records and not ends_sooner(record.valid_to_ms, records[key].interval()[1]):
+                continue
+        records[key] = record
+    return loaded(records.values())
 
 
 def judge(engine: Engine, envelopes: Iterable[Envelope | DecodeError]) -> Iterator[Judged | DecodeError]:

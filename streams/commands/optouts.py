@@ -23,18 +23,18 @@ from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.ai_agents import TRAINING
 from hegui.streams.optouts.explanation import Covering, explain
 from hegui.streams.optouts.formats import FORMATS, format_of, read, site_of
-from hegui.streams.optouts.normal_form import Reading, epoch_ms
-from hegui.streams.optouts.remarks import REASONS
+from hegui.streams.optouts.importing import take_in
+from hegui.streams.optouts.news import changes
+from hegui.streams.optouts.normal_form import Reading, checked_ms, epoch_ms, hash_of
+from hegui.streams.optouts.remarks import REASONS, Remark
 from hegui.streams.optouts.report import Report, Row
-from hegui.streams.optouts.store import FileStore, Store, TopicStore, Written, default_file, news, statements
+from hegui.streams.optouts.scopes import Scopes, is_format
+from hegui.streams.optouts.store import FileStore, Store, TopicStore, Written, default_file, statements
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-MAX_UNTIMED = 250_000
-"""Statements without a time of their own that are held (1.2 kB each with what is known) until the store is read to tell which are news."""
-
 MAX_SITES = 100
-"""Sites that are read before what they said is written: the store is read once for all of them."""
+"""Pages that are read before what they said is written: the store is read once for all of them, and once more where a yes may be gone."""
 
 
 @click.group()
@@ -107,9 +107,15 @@ def _now_ms() -> int:
 @_how
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Format of all files; without it their names tell.")
 @click.option(
-    "--url", help="Where the files were read: the site of a robots.txt or tdmrep.json, the page of headers or HTML."
+    "--url",
+    help="Where the files were read: the site of a robots.txt, tdmrep.json or RSL licence, the page of headers or HTML.",
 )
-@click.option("--source", help="Source of rows of lists that name none; without it the name of their file.")
+@click.option("--source", help="Source of rows of lists that name none; without it name and path of their file.")
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="The lists are all that the sources named in their rows say, too: a yes of these that is not in them is taken back.",
+)
 @click.option("--observed-at", help="When they were read (RFC 3339); without it when each file was last changed.")
 def import_(
     files: tuple[Path, ...],
@@ -121,58 +127,50 @@ def import_(
     form: str | None,
     url: str | None,
     source: str | None,
+    complete: bool,
     observed_at: str | None,
 ) -> None:
     """Take statements in from files: robots.txt, tdmrep.json, RSL, HTTP messages, HTML, C2PA, ISCC declarations, CSV and JSON lists.
 
-    Importing a file again changes nothing. What has no time of its own is written only where it differs from the last word of its source. Exit code 1 when a row was refused; the others were taken all the same.
+    Importing a file again changes nothing. What has no time of its own is written only where it differs from the last word of its source. A yes that a text no longer states is taken back, a no is not. Exit code 1 when a row was refused; the others were taken all the same.
     """
+    if source is not None and is_format(source):
+        raise click.UsageError(f"--source {source} is what a format is known by; give the list a name of its own")
     now_ms = _now_ms()
     forms = {file: form or format_of(file.name) for file in files}
     if strange := next((file for file, found in forms.items() if found is None), None):
-        raise click.UsageError(f"{strange.name} tells no format by its name; give one with --format")
+        raise click.UsageError(f"{_name(strange)} tells no format by its name; give one with --format")
     report = Report(now_ms, _writer(refused))
     names = _crawlers(agents, ai_agents)
     given_ms = None if observed_at is None else _moment(observed_at)
 
     def found(progress: Callable[[int], None]) -> Iterator[tuple[OptOut, bool]]:
         for file, its_form in forms.items():
-            changed_ms = min(round(file.stat().st_mtime * 1000), now_ms)
-            at_ms = changed_ms if given_ms is None else given_ms
-            reading = Reading(at_ms, url or site_of(file.name), names, file.name, source or file.name)
+            name = _name(file)
+            try:
+                at_ms = checked_ms(min(round(file.stat().st_mtime * 1000), now_ms)) if given_ms is None else given_ms
+            except OptOutError:
+                yield from ((record, True) for record in report.add(name, [Remark(0, "file_time")]))
+                continue
+            reading = Reading(at_ms, url or site_of(name), names, name, source or _source(file), complete)
             with file.open("rb") as content:
-                for record in report.add(file.name, read(content, str(its_form), reading, progress)):
+                for record in report.add(name, read(content, str(its_form), reading, progress)):
                     yield record, record.observed_at_ms != reading.at_ms
 
     store = _store(config_file, store_file)
     with _progress(sum(file.stat().st_size for file in files)) as progress:
-        written = _import(store, found(progress))
+        written = take_in(store, found(progress), report)
     _tell(report, store, written)
 
 
-def _import(store: Store, found: Iterator[tuple[OptOut, bool]]) -> Written:
-    """Write statements: those with a time of their own as they come, of the others what is news."""
-    untimed: list[OptOut] = []
+def _name(file: Path) -> str:
+    """Return the name of a file for people; not all names can be told, or printed, as they are."""
+    return _printable(file.name)
 
-    def timed() -> Iterator[OptOut]:
-        for record, has_time in found:
-            if has_time:
-                yield record
-                continue
-            untimed.append(record)
-            if len(untimed) >= MAX_UNTIMED:
-                return
 
-    new = known = 0
-    while True:
-        written = store.write(timed())
-        fresh = news(store, untimed) if untimed else []
-        more = store.write(fresh) if fresh else Written(0, 0)
-        new += written.new + more.new
-        known += written.known + more.known + len(untimed) - len(fresh)
-        if len(untimed) < MAX_UNTIMED:
-            return Written(new, known)
-        untimed.clear()
+def _source(file: Path) -> str:
+    """Return who speaks in a list that does not say so. Lists with one name in two folders are two; a folder may be named after a person."""
+    return f"{_name(file)}@{hash_of(os.path.abspath(file))}"  # noqa: PTH100  # a link to the newest edition stays one list
 
 
 @command.command()
@@ -198,9 +196,9 @@ def fetch(
 ) -> None:
     """Read what sites say now: robots.txt, tdmrep.json, RSL licences, and headers and metas of the page URL.
 
-    Only what differs from the last word of a source is written. Exit code 1 when something could not be read or was refused.
+    Only what differs from the last word of a source is written. A yes that is no longer there is taken back. Exit code 1 when something could not be read or was refused.
     """
-    from hegui.streams.optouts.fetching import fetch_all, page_url
+    from hegui.streams.optouts.fetching import fetch_all, page_url, portions
 
     pages: list[str] = []
     for number, url in enumerate(urls, 1):
@@ -214,12 +212,14 @@ def fetch(
     report = Report(now_ms, _writer(refused))
     new = known = 0
     failed = False
-    for first in range(0, len(pages), MAX_SITES):
-        fetched = fetch_all(pages[first : first + MAX_SITES], reading, seconds)
+    for portion in portions(pages, MAX_SITES):
+        fetched = fetch_all(portion, reading, seconds)
+        report.scopes = Scopes()  # what was read before is written
         found = [record for each in fetched for record in report.add(each.name, each.found)]
-        written = store.write(news(store, found))
-        new += written.new
-        known += len(found) - written.new
+        changed = changes(store, found, scopes=report.scopes)
+        report.note("taken_back", len(changed.taken_back))
+        new += store.write([*changed.fresh, *changed.taken_back]).new
+        known += len(found) - len(changed.fresh)
         for each in fetched:
             if each.problem:
                 failed = True
@@ -245,7 +245,7 @@ def stats(config_file: Path | None, store_file: Path | None) -> None:
         for name, n in sorted(
             Counter(row[at] for row in rows.values()).items(), key=lambda entry: (-entry[1], entry[0])
         ):
-            click.echo(f"  {title:8} {name:20} {n:>14,}")
+            click.echo(f"  {title:8} {_printable(name):20} {n:>14,}")
 
 
 @command.command()
@@ -284,7 +284,7 @@ def lookup(subject: str, config_file: Path | None, store_file: Path | None, at: 
     if found.of_domain:
         click.echo("  the address cannot be read but for its host; the no to its domain counts whatever the rest is")
     for each in found.covering:
-        click.echo(_line(each))
+        click.echo(_printable(_line(each)))
 
 
 @command.command()
@@ -338,6 +338,11 @@ def _line(each: Covering) -> str:
     until = "" if said.valid_to_ms is None else f" until {_iso(said.valid_to_ms)}"
     proof = f"  [{said.evidence}]" if said.evidence else ""
     return f"  {said.value:7} {said.category:6} {said.scheme} {subject}  {said.source}, since {_iso(said.observed_at_ms)}{until}: {each.part}{proof}"
+
+
+def _printable(text: str) -> str:
+    """Return a text as a terminal shows it: others write to the topic, too."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _iso(at_ms: int) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hegui.rules.fact_tables import OptOut
+import msgspec
+
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts.normal_form import Reading, statement
+from hegui.streams.optouts.normal_form import Reading, hash_of, normal, statement
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said, Scope
 from hegui.streams.optouts.structured_fields import strictest
 
 LABELS = frozenset({"c2pa.training-mining", "cawg.training-mining"})
@@ -33,7 +35,7 @@ def is_c2pa(found: dict[str, Any]) -> bool:
     return bool({"manifests", "manifest", "assertions"} & found.keys())
 
 
-def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[OptOut | Remark]:
+def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[Said]:
     """Yield the statements of the manifest in one object."""
     subjects = [(scheme, found[name]) for name, scheme in _SUBJECTS.items() if isinstance(found.get(name), str)]
     if not subjects and reading.url is not None:
@@ -41,6 +43,12 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
     if not subjects:
         yield Remark(line, "no_address")
         return
+    for scheme, subject in subjects:
+        try:
+            within = (scheme, normal(scheme, subject))
+        except OptOutError:  # told below
+            continue
+        yield Scope(reading.at_ms, tuple(_source(label, scheme, found) for label in sorted(LABELS)), within)
     said: dict[tuple[str, str], list[str]] = {}
     manifests, certain = _manifests(found)
     if not certain:
@@ -58,10 +66,10 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
             if value == "unknown":
                 yield Remark(line, "value_unknown")
             elif value == "deny" or (yes_counts and certain):
-                said.setdefault((label.partition(".")[0] + "-training-mining", category), []).append(value)
+                said.setdefault((label, category), []).append(value)
     if said:
         yield Remark(line, "signature")
-    for (source, category), values in said.items():
+    for (label, category), values in said.items():
         for scheme, subject in subjects:
             try:
                 yield statement(
@@ -69,12 +77,23 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
                     subject,
                     strictest(values),
                     reading.at_ms,
-                    source=source,
+                    source=_source(label, scheme, found),
                     category=category,
                     evidence=evidence(reading, line),
                 )
             except OptOutError as error:
                 yield Remark(line, error.reason)
+
+
+def _source(label: str, scheme: str, found: dict[str, Any]) -> str:
+    """Return who speaks: of an address or a content what stands there; of a work, of which there may be many files, this file."""
+    source = label.replace(".", "-")
+    if scheme != "work":
+        return source
+    file = next((found[name] for name in ("content_sha256", "url") if isinstance(found.get(name), str)), None)
+    if file is None:
+        file = msgspec.json.encode({name: each for name, each in found.items() if name != "work"}).decode()
+    return f"{source}:{hash_of(file.strip().lower())}"
 
 
 def _manifests(found: dict[str, Any]) -> tuple[list[Any], bool]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 
-from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.remarks import Remark
 from hegui.streams.optouts.rows import COLUMNS, row_statement
+from hegui.streams.optouts.scopes import Said, Scope
 
 MAX_LINE = 100_000
 """Longest line, bytes."""
 
 
-def read(lines: Iterable[bytes], reading: Reading) -> Iterator[OptOut | Remark]:
+def read(lines: Iterable[bytes], reading: Reading) -> Iterator[Said]:
     """Yield the statements of a list. The header names the columns, in any order; the separator is a comma or a semicolon."""
+    yield Scope(reading.at_ms, (reading.source,))
     header: list[str] | None = None
     separator = ","
     for number, raw in enumerate(lines, 1):
@@ -34,7 +35,7 @@ def read(lines: Iterable[bytes], reading: Reading) -> Iterator[OptOut | Remark]:
                 continue
             cells = _cells(text, separator, len(header))
             row = {name: cell for name, cell in zip(header, cells, strict=True) if name in COLUMNS}
-            yield row_statement(row, reading, number)
+            yield from row_statement(row, reading, number)
         except OptOutError as error:
             yield Remark(number, error.reason)
             if header is None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from hegui.rules.addresses import Address, prefixes_of
 from hegui.rules.fact_tables import OptOut
 from hegui.rules.hosts import domains_of, host_of
+from hegui.rules.optout_subjects import subject_defect
 from hegui.rules.preferences import NO_TO_TRAINING, Preference, combined, covering, in_force
 from hegui.rules.values import is_person_key
 from hegui.rules.works import WORK_SCHEMES, normal_holder, normal_sha256
@@ -92,7 +93,9 @@ def explain(store: Store, text: str, at_ms: int) -> Explanation:
 
     def take(record_key: bytes, record: OptOut | None) -> None:
         found.pop(record_key, None)
-        if record is not None and record.key() in wanted:
+        if record is None or record.key() not in wanted:
+            return
+        if subject_defect(record.scheme, record.subject) is None:  # as the evaluators, who bury the others
             found[record_key] = record
 
     store.read(take)

@@ -16,12 +16,12 @@ from urllib.parse import urljoin
 
 import aiohttp
 
-from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import html_metas, robots, rsl, tdmrep
-from hegui.streams.optouts.http_headers import Response, for_each, of_page
+from hegui.streams.optouts.http_headers import Response, for_each, of_page, scopes
 from hegui.streams.optouts.normal_form import Reading, owner_of, resolved, web_address
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said, Scope
 from hegui.streams.optouts.web_client import Answer, FetchError, WebClient
 
 MAX_LICENSES = 10
@@ -52,7 +52,18 @@ class Link(NamedTuple):
     """As written."""
 
 
-Reader = Callable[[Answer], Iterable[OptOut | Remark]]
+class Asked(NamedTuple):
+    """What came of asking for something."""
+
+    answer: Answer | None = None
+    """None: it is not there, or cannot be read."""
+    problem: str = ""
+    """Why it cannot."""
+    known: bool = True
+    """Whether what is said there is known now, be it nothing: it was read, is not there, or came in a form that cannot be read."""
+
+
+Reader = Callable[[Answer], Iterable[Said]]
 
 
 class Fetched(NamedTuple):
@@ -60,7 +71,7 @@ class Fetched(NamedTuple):
 
     name: str
     """For the report: what was read, and the site."""
-    found: list[OptOut | Remark]
+    found: list[Said]
     problem: str = ""
     """Why nothing could be read."""
 
@@ -70,6 +81,16 @@ class Fetcher:
 
     def __init__(self, client: WebClient) -> None:
         self._client = client
+        self._sites: dict[str, str] = {}
+        """Those that were read, each with an address there."""
+        self._unread: set[str] = set()
+        """Those of which not every page or licence could be read."""
+
+    def licenses_read(self, reading: Reading) -> Iterator[Fetched]:
+        """Yield of which sites the licences that were read are all that is said: one that could not be read may have another yes."""
+        for site, url in self._sites.items():
+            if site not in self._unread:
+                yield Fetched(f"licences of {site}", list(rsl.scope(reading._replace(url=url))))
 
     async def site(self, url: str, reading: Reading) -> AsyncIterator[Fetched]:
         """Yield what a site says, and the page at `url`. Where a redirect leads to another host of the same owner, that one is read too.
@@ -80,22 +101,41 @@ class Fetcher:
         """
         site = web_address(url).site
         links: list[Link] = []
+        sites = {site: url}
+        try:
+            async for fetched in self._read_site(url, reading, links, sites):
+                yield fetched
+        except Exception:
+            self._unread.update(sites)
+            raise
+        self._sites |= sites
+
+    async def _read_site(
+        self, url: str, reading: Reading, links: list[Link], sites: dict[str, str]
+    ) -> AsyncIterator[Fetched]:
+        site = web_address(url).site
         async for fetched in self._of_site(url, reading, links):
             yield fetched
         try:
             answer = await self._client.get(url, html_metas.MAX_BYTES)
         except FetchError as error:
-            last = error.responses[-1].url if error.responses else url
-            yield Fetched(f"page of {site}", _page(error.responses, b"", reading, only_no=True), str(error))
+            responses, known = error.responses, error.answered
+            yield Fetched(f"page of {site}", _page(responses, b"", reading, only_no=True, known=known), str(error))
         else:
-            last = answer.url
+            responses = answer.responses
             sound = 200 <= answer.status < 300
+            known = sound or answer.status in _NOT_THERE
             body = answer.body if sound else b""
-            problem = "" if sound or answer.status in _NOT_THERE else f"status {answer.status}"
+            problem = "" if known else f"status {answer.status}"
             if sound:
                 links += _linked(answer, url)
-            yield Fetched(f"page of {site}", _page(answer.responses, body, reading, only_no=not sound), problem)
-        if web_address(last).site != site:
+            found = _page(responses, body, reading, only_no=not sound, known=known)
+            yield Fetched(f"page of {site}", found, problem)
+        last = responses[-1].url if responses else url
+        sites.setdefault(web_address(last).site, last)
+        if not known:
+            self._unread.update(sites)
+        if len(sites) > 1:
             async for fetched in self._of_site(last, reading, links):
                 yield fetched
         async for fetched in self._licenses(site, links, reading):
@@ -105,12 +145,18 @@ class Fetcher:
         """Yield what robots.txt and tdmrep.json of a page's site say; the licences that they link to are added to `links`."""
         site, root = web_address(url).site, urljoin(url, "/")
         reading = reading._replace(url=url)
-        answer, problem = await self._try(urljoin(root, "/robots.txt"), robots.MAX_BYTES)
-        if answer is not None:
-            links += [Link((root,), each) for each in robots.license_urls(answer.body)]
-        yield _read("robots.txt", site, answer, problem, lambda a: robots.read(a.body, _evident(reading, a.body)))
-        answer, problem = await self._try(urljoin(root, "/.well-known/tdmrep.json"), tdmrep.MAX_BYTES)
-        yield _read("tdmrep.json", site, answer, problem, lambda a: tdmrep.read(a.body, _evident(reading, a.body)))
+        asked = await self._try(urljoin(root, "/robots.txt"), robots.MAX_BYTES)
+        if asked.answer is not None:
+            links += [Link((root,), each) for each in robots.license_urls(asked.answer.body)]
+        if not asked.known:
+            self._unread.add(site)
+        yield _read(
+            "robots.txt", site, asked, lambda a: robots.read(a.body, _evident(reading, a.body)), robots.scope(reading)
+        )
+        asked = await self._try(urljoin(root, "/.well-known/tdmrep.json"), tdmrep.MAX_BYTES)
+        yield _read(
+            "tdmrep.json", site, asked, lambda a: tdmrep.read(a.body, _evident(reading, a.body)), tdmrep.scope(reading)
+        )
 
     async def _licenses(self, site: str, links: Iterable[Link], reading: Reading) -> AsyncIterator[Fetched]:
         name = f"licence of {site}"
@@ -124,36 +170,47 @@ class Fetcher:
             targets.setdefault(target, {}).update(dict.fromkeys(link.urls))
         if len(targets) > MAX_LICENSES:
             yield Fetched(name, [], f"of {len(targets)} only the first {MAX_LICENSES} were read")
-        for target, urls in list(targets.items())[:MAX_LICENSES]:
+        for number, (target, urls) in enumerate(targets.items(), 1):
+            sites = {web_address(each).site for each in urls}
+            if number > MAX_LICENSES:
+                self._unread |= sites
+                continue
             if owner_of(web_address(target).host) != owner_of(web_address(next(iter(urls))).host):
                 yield Fetched(name, [Remark(0, "other_site")])
                 continue
-            answer, problem = await self._try(target, rsl.MAX_BYTES)
-            if answer is None and not problem:
-                problem = "it is not there, though the site links to it"
-            yield _read("licence", site, answer, problem, partial(_license, urls=urls, reading=reading))
+            asked = await self._try(target, rsl.MAX_BYTES)
+            if not asked.known:
+                self._unread |= sites
+            if asked.answer is None and not asked.problem:
+                asked = Asked(problem="it is not there, though the site links to it")
+            yield _read("licence", site, asked, partial(_license, urls=urls, reading=reading))
 
-    async def _try(self, url: str, limit: int) -> tuple[Answer | None, str]:
+    async def _try(self, url: str, limit: int) -> Asked:
         try:
             answer = await self._client.get(url, limit)
         except FetchError as error:
-            return None, str(error)
+            return Asked(problem=str(error), known=error.answered)
         if answer.status in _NOT_THERE:
-            return None, ""
+            return Asked()
         if not 200 <= answer.status < 300:
-            return None, f"status {answer.status}"
-        return answer, ""
+            return Asked(problem=f"status {answer.status}", known=False)
+        return Asked(answer)
 
 
-def _read(what: str, site: str, answer: Answer | None, problem: str, read: Reader) -> Fetched:
-    return Fetched(f"{what} of {site}", [] if answer is None else list(read(answer)), problem)
+def _read(what: str, site: str, asked: Asked, read: Reader, gone: Iterable[Scope] = ()) -> Fetched:
+    """Read an answer. One that says nothing, or cannot be read, says no yes either: `gone` is what it would have spoken of."""
+    if asked.answer is None:
+        return Fetched(f"{what} of {site}", list(gone) if asked.known else [], asked.problem)
+    return Fetched(f"{what} of {site}", list(read(asked.answer)), asked.problem)
 
 
-def _page(responses: Sequence[Response], body: bytes, reading: Reading, *, only_no: bool) -> list[OptOut | Remark]:
-    return list(of_page(responses, body, _evident(reading, body), only_no=only_no))
+def _page(responses: Sequence[Response], body: bytes, reading: Reading, *, only_no: bool, known: bool) -> list[Said]:
+    """Read a page. Where it is `known` what is said there, it is all that is said of each of its addresses."""
+    gone = scopes((each.url for each in responses), reading, html=True) if known else ()
+    return [*gone, *of_page(responses, body, _evident(reading, body), only_no=only_no)]
 
 
-def _license(answer: Answer, urls: Iterable[str], reading: Reading) -> Iterator[OptOut | Remark]:
+def _license(answer: Answer, urls: Iterable[str], reading: Reading) -> Iterator[Said]:
     """Yield what a licence says of the site that links to it, and what it refuses of one that led there."""
     return for_each(urls, lambda of_url: rsl.read(answer.body, of_url), _evident(reading, answer.body))
 
@@ -192,6 +249,23 @@ async def fetch(urls: Iterable[str], reading: Reading, timeout_seconds: float) -
                     yield fetched
             except Exception as error:  # noqa: BLE001 - whatever a stranger's answer breaks: what other sites said must not be lost
                 yield Fetched(f"all of {web_address(url).site}", [], f"it cannot be read ({type(error).__name__})")
+        for fetched in fetcher.licenses_read(reading):
+            yield fetched
+
+
+def portions(urls: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Yield pages in portions of about `size`, those of one owner's sites together: what one of them no longer says another one may."""
+    of_owner: dict[str, list[str]] = {}
+    for url in urls:
+        of_owner.setdefault(owner_of(web_address(url).host), []).append(url)
+    portion: list[str] = []
+    for pages in of_owner.values():
+        portion += pages
+        if len(portion) >= size:
+            yield portion
+            portion = []
+    if portion:
+        yield portion
 
 
 def fetch_all(urls: Iterable[str], reading: Reading, timeout_seconds: float) -> list[Fetched]:

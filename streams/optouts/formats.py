@@ -8,12 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from hegui.rules.fact_tables import OptOut
 from hegui.streams.optouts import csv_lists, html_metas, http_messages, json_lists, robots, rsl, tdmrep
 from hegui.streams.optouts.normal_form import Reading
-from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said
 
-Found = Iterator[OptOut | Remark]
+Found = Iterator[Said]
 
 DOCUMENTS: dict[str, tuple[Callable[[bytes, Reading], Found], int]] = {
     "robots": (robots.read, robots.MAX_BYTES),
@@ -79,6 +78,8 @@ def read(file: BinaryIO, form: str, reading: Reading, progress: Callable[[int], 
         yield from LISTS[form](lines(), reading)
         return
     importer, limit = DOCUMENTS[form]
+    if form == "rsl":  # the file is all of its site's licences that is known; a fetch may read several
+        yield from rsl.scope(reading)
     content = file.read(limit + 1)
     progress(len(content))
     yield from importer(content, reading._replace(evidence="sha256:" + sha256(content).hexdigest()))

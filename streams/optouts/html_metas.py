@@ -13,6 +13,7 @@ from hegui.streams.optouts.html_elements import Element, Unclosed, elements
 from hegui.streams.optouts.normal_form import Reading, statement
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said, Scope, page_scope
 from hegui.streams.optouts.structured_fields import agreed
 from hegui.streams.optouts.tdm_reservations import reservation
 
@@ -48,7 +49,12 @@ def _is_license(element: Element, name: str) -> bool:
     return element.name == name and element.given.get("type", "").strip().lower() == RSL
 
 
-def read(content: bytes, reading: Reading, *, first_line: int = 0, only_no: bool = False) -> Iterator[OptOut | Remark]:
+def scope(reading: Reading) -> Iterator[Scope]:
+    """Yield of what the metas of a page are all that is said."""
+    return page_scope(reading, "html-tdmrep", "html-robots")
+
+
+def read(content: bytes, reading: Reading, *, first_line: int = 0, only_no: bool = False) -> Iterator[Said]:
     """Yield the statements of a page.
 
     Args:
@@ -62,11 +68,12 @@ def read(content: bytes, reading: Reading, *, first_line: int = 0, only_no: bool
     except OptOutError as error:
         yield Remark(first_line, error.reason)
         return
+    yield from scope(reading)
     cut = len(content) > MAX_BYTES
     if cut:
         yield Remark(first_line, "too_large")
     unread = cut or only_no
-    licensed: list[OptOut | Remark] = []
+    licensed: list[Said] = []
     said: dict[tuple[str, str], str] = {}
     lines: dict[tuple[str, str], int] = {}
     for element in elements(text_of(content)):

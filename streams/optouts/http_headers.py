@@ -16,6 +16,7 @@ from hegui.streams.optouts import html_metas
 from hegui.streams.optouts.normal_form import Reading, statement, web_address
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import LICENSED, Said, Scope, page_scope
 from hegui.streams.optouts.structured_fields import Preferences, agreed, usage_preferences
 from hegui.streams.optouts.tdm_reservations import reservation
 
@@ -26,7 +27,7 @@ Header = tuple[int, str, str]
 """Line, name in small letters, value."""
 
 
-Found = Iterator[OptOut | Remark]
+Found = Iterator[Said]
 
 
 class Response(NamedTuple):
@@ -41,10 +42,19 @@ class Response(NamedTuple):
         return any(name == "content-type" and "html" in value.lower() for _, name, value in self.headers)
 
 
+def scopes(urls: Iterable[str], reading: Reading, *, html: bool) -> Iterator[Scope]:
+    """Yield of what a page is all that is said, for each of its addresses: of its headers, and of its HTML where that was read."""
+    for url in dict.fromkeys(urls):
+        of_url = reading._replace(url=url)
+        yield from page_scope(of_url, "http-content-usage", "http-tdmrep", "x-robots-tag")
+        if html:
+            yield from html_metas.scope(of_url)
+
+
 def of_page(
     responses: Sequence[Response], body: bytes, reading: Reading, *, first_line: int = 0, only_no: bool = False
 ) -> Found:
-    """Yield the statements of a page: of its headers, and of its HTML.
+    """Yield the statements of a page: of its headers, and of its HTML. Of what they are all that is said, whoever read it tells (`scopes`).
 
     Args:
         responses: each response on the way to it, its own last.
@@ -64,12 +74,17 @@ def of_page(
 
 def for_each(urls: Iterable[str], read: Callable[[Reading], Found], reading: Reading) -> Found:
     """Yield what a text says of the first of several addresses, where it stands, and what it refuses of the others."""
-    told: set[OptOut | Remark] = set()
+    told: set[Said] = set()
     for number, url in enumerate(dict.fromkeys(urls)):
         for each in read(reading._replace(url=url)):
-            if (number == 0 or (isinstance(each, OptOut) and each.value == "deny")) and each not in told:
+            if not isinstance(each, Scope) and (number == 0 or _refuses_here(each)) and each not in told:
                 told.add(each)
                 yield each
+
+
+def _refuses_here(said: Said) -> bool:
+    # What a licence says of another site, the site where it stands has said. Under the name of one that only led there nobody would take it back.
+    return isinstance(said, OptOut) and said.value == "deny" and not said.source.startswith(LICENSED)
 
 
 def statements(responses: Sequence[Response], reading: Reading, *, only_no: bool = False) -> Found:

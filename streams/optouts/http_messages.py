@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts.http_headers import Header, Response, of_page
+from hegui.streams.optouts.http_headers import Header, Response, of_page, scopes
 from hegui.streams.optouts.normal_form import Reading, owner_of, resolved, web_address
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said
 
 MAX_BYTES = 1024 * 1024
 """What is read of a message."""
@@ -106,7 +106,7 @@ class _Message:
         return url
 
 
-def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
+def read(content: bytes, reading: Reading) -> Iterator[Said]:
     """Yield the statements of an HTTP message.
 
     Of several responses, as of redirects that were followed within the site of one owner, every one speaks of the page; interim ones (1xx) do not.
@@ -135,6 +135,8 @@ def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
     if sum(each.line > 0 for each in message.responses[: len(responses)]) > 1:
         yield Remark(0, "responses")
     body = b"" if left else message.body
+    html = bool(body and responses and responses[-1].is_html())
+    yield from scopes([str(url), *(each.url for each in responses)], reading, html=html)
     yield from of_page(responses, body, reading, first_line=message.before_body, only_no=cut or left)
 
 

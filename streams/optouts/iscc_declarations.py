@@ -1,7 +1,7 @@
 """Declarations bound to ISCC codes: `{"iscc": "ISCC:...", "tdm-reservation": 1}`, or with AIPREF's `content-usage` (TDM-AI, docs.tdmai.org).
 
 Signed ones are W3C Verifiable Credentials with the same at `credentialSubject`; the signature is not checked here, but they
-hold up to `validUntil` (or `expirationDate`) only.
+hold up to `validUntil` (or `expirationDate`) only. Each issuer speaks for itself, and since anybody can write another one's name, each list does.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts.normal_form import Reading, epoch_ms, statement
+from hegui.streams.optouts.normal_form import Reading, epoch_ms, hash_of, statement
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import DECLARED
 from hegui.streams.optouts.structured_fields import usage_preferences
 from hegui.streams.optouts.tdm_reservations import reservation
 
@@ -60,7 +63,7 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
                     value,
                     begins[0] if begins else reading.at_ms,
                     valid_to_ms=_end(value, ends) if end_known else None,
-                    source="iscc-tdm",
+                    source=f"{DECLARED}{_issuer(found)}:{reading.source}",
                     category=category,
                     evidence=evidence(reading, line),
                 )
@@ -69,6 +72,18 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
         return
     if "proof" in found:
         yield Remark(line, "signature")
+
+
+def _issuer(found: dict[str, Any]) -> str:
+    """Return who declared it, as a hash: it may be a person. Nothing where nobody is named."""
+    issuer = found.get("issuer")
+    if isinstance(issuer, dict):
+        issuer = issuer.get("id", issuer)
+    return (
+        ""
+        if issuer is None
+        else hash_of(issuer.strip() if isinstance(issuer, str) else msgspec.json.encode(issuer).decode())
+    )
 
 
 def _times(names: Iterable[str], *objects: dict[str, Any]) -> tuple[list[int], bool]:

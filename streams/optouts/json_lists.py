@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import c2pa, iscc_declarations
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.remarks import Remark
 from hegui.streams.optouts.rows import row_statement
+from hegui.streams.optouts.scopes import Said, Scope
 
 MAX_LINE = 1024 * 1024
 """Longest line of JSON lines, bytes."""
@@ -24,8 +24,9 @@ _decode = msgspec.json.Decoder().decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def read_lines(lines: Iterable[bytes], reading: Reading) -> Iterator[OptOut | Remark]:
+def read_lines(lines: Iterable[bytes], reading: Reading) -> Iterator[Said]:
     """Yield the statements of JSON lines; empty lines are passed over."""
+    yield Scope(reading.at_ms, (reading.source,))
     for number, raw in enumerate(lines, 1):
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
         if not line.strip():
@@ -41,8 +42,9 @@ def read_lines(lines: Iterable[bytes], reading: Reading) -> Iterator[OptOut | Re
         yield from _object(found, reading, number)
 
 
-def read_document(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
+def read_document(content: bytes, reading: Reading) -> Iterator[Said]:
     """Yield the statements of one JSON document: an object, or a list of them. Lines of remarks are numbers of objects, from 1."""
+    yield Scope(reading.at_ms, (reading.source,))
     if len(content) > MAX_BYTES:
         yield Remark(0, "too_large")
         return
@@ -55,12 +57,12 @@ def read_document(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]
         yield from _object(each, reading, number)
 
 
-def _object(found: Any, reading: Reading, number: int) -> Iterator[OptOut | Remark]:
+def _object(found: Any, reading: Reading, number: int) -> Iterator[Said]:
     if not isinstance(found, dict):
         yield Remark(number, "syntax")
     elif "scheme" in found or "subject" in found:
         try:
-            yield row_statement(found, reading, number)
+            yield from row_statement(found, reading, number)
         except OptOutError as error:
             yield Remark(number, error.reason)
     elif iscc_declarations.is_declaration(found):

@@ -5,17 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import datetime
-from functools import cache
 from hashlib import blake2b
 from typing import NamedTuple, cast, get_args
 from urllib.parse import urljoin
 
 import msgspec
-from publicsuffixlist import PublicSuffixList
 
 from hegui.rules.addresses import MAX_LEVELS, Address, address_of
 from hegui.rules.fact_tables import OptOut, OptOutCategory, OptOutScheme, OptOutValue
 from hegui.rules.hosts import is_address, normal_host
+from hegui.rules.public_suffixes import suffixes
 from hegui.rules.values import is_person_key
 from hegui.rules.works import normal_holder, normal_sha256, normal_work
 from hegui.streams.errors import OptOutError
@@ -31,6 +30,11 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _OF_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
+def hash_of(text: str) -> str:
+    """Return 16 hex digits for a text that shall not stand in a source itself: an issuer may be a person, a folder may be named after one."""
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
 class Reading(NamedTuple):
     """Where and when a text was read."""
 
@@ -43,7 +47,9 @@ class Reading(NamedTuple):
     evidence: str = ""
     """Reference of the text, as its SHA-256."""
     source: str = "registry"
-    """The source of rows of lists that name none."""
+    """The source of rows of lists that name none: which list it is, and so who speaks in it."""
+    complete: bool = False
+    """Whether lists are all that the sources named in their rows say, too."""
 
     def address(self) -> Address:
         """Return the address of the page.
@@ -54,12 +60,6 @@ class Reading(NamedTuple):
         if self.url is None:
             raise OptOutError("no_address")
         return web_address(self.url)
-
-
-@cache
-def suffixes() -> PublicSuffixList:
-    """Return the public suffix list that the library carries. Read once, in 35 ms."""
-    return PublicSuffixList()
 
 
 def owner_of(host: str) -> str:
@@ -184,8 +184,10 @@ def statement(
         raise OptOutError("category_unknown")
     if valid_to_ms is not None and valid_to_ms <= at_ms:
         raise OptOutError("never_valid")
-    if scheme == "domain" and value != "deny" and subject.strip().startswith("*."):
+    if scheme == "domain" and value == "allow" and subject.strip().startswith("*."):
         raise OptOutError("subdomains_only")
+    if _CONTROL.search(source) or _CONTROL.search(evidence):  # they are printed
+        raise OptOutError("control_characters")
     return OptOut(
         cast("OptOutScheme", scheme),
         normal(scheme, subject),
@@ -228,7 +230,23 @@ def checked_ms(at_ms: int) -> int:
 def record_key(record: OptOut) -> bytes:
     """Return the Kafka key of a statement's record: the same statement has the same one, so that sending it again changes nothing.
 
-    A statement is what a source says of a subject and use from a moment on. Its end and evidence may be corrected under the same key.
+    A statement is what a source says of a subject and use from a moment on. Noes with different ends stand side by side, so that the longest
+    holds whatever is written last. Of the others that have one key the one that ends first is to be kept (`ends_sooner`). Another evidence is no
+    news: the line in a list moves.
     """
-    parts = (record.scheme, record.subject, record.category, record.source, record.value, record.observed_at_ms)
+    parts: tuple[object, ...] = (
+        record.scheme,
+        record.subject,
+        record.category,
+        record.source,
+        record.value,
+        record.observed_at_ms,
+    )
+    if record.value == "deny" and record.valid_to_ms is not None:
+        parts = (*parts, record.valid_to_ms)
     return blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest().encode()
+
+
+def ends_sooner(one: int | None, other: int | None) -> bool:
+    """Tell whether an end comes before another one; None never comes."""
+    return one is not None and (other is None or one < other)

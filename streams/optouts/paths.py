@@ -119,7 +119,7 @@ def statements_of(
         rules: for each crawler its rules. Said to several, any no counts, and a yes when it is said to all.
         address: the site.
         reading: where and when they were read.
-        source: the format; one of `LONGEST_MATCH`.
+        source: who speaks: the format, one of `LONGEST_MATCH`, or in a licence about another site that licence.
         yes_wins: whether of two rules for the same path the one that refuses nothing counts.
         only_no: whether nothing else is to be taken, as when part of the text could not be read.
     """

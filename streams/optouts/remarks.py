@@ -7,6 +7,7 @@ from typing import NamedTuple
 REASONS: dict[str, str] = {
     "category_unknown": "the category is none of train, search, input, mine",
     "control_characters": "there are control characters in it; remove them",
+    "file_time": "the file was last changed before 1970, which no event can be; say with --observed-at when it was read",
     "link_invalid": "a link to an RSL licence leads to no web address; nothing was read from there",
     "never_valid": "it ends before it begins",
     "no_active_manifest": "it does not tell which of its manifests is the active one; noes were taken of all of them, no yes",
@@ -19,10 +20,10 @@ REASONS: dict[str, str] = {
     "other_page": "its request is for another page than --url names",
     "other_site": "it speaks of another site than the one it was read from",
     "outside_group": "it stands before any User-agent line; a no was taken for every agent, a yes not",
-    "pattern": "a wildcard inside a path is no prefix; nothing was taken from the line",
+    "pattern": "a wildcard inside a path is no prefix; nothing was taken from the line (as part of a name it is written %2A or %24)",
     "public_suffix": "a public suffix belongs to many; name the domain below it",
     "scheme_unknown": "the scheme is none of user, domain, url_prefix, url, content, work, holder",
-    "subdomains_only": "what is below a domain cannot be named without the domain, and a yes is not widened to it; name each",
+    "subdomains_only": "what is below a domain cannot be named without the domain, and a yes is not widened to it; name each, or take a no back by `unknown`",
     "subject_invalid": "the subject has not the form of its scheme, or a check digit is wrong",
     "syntax": "it cannot be read as its format",
     "time_invalid": "its time cannot be read; write it as 2026-11-20T10:00:00+08:00",
@@ -41,8 +42,11 @@ NOTES: dict[str, str] = {
     "narrowed": "a path that ends inside a name covers whole names only",
     "named_agents": "refuses crawlers of AI by their names, which is no statement for everyone; --ai-agents takes it as one",
     "never_reached": "an earlier location covers it, so it says nothing",
+    "no_site": "it does not say which site it was read from; its noes were taken, no yes; name it with --url",
+    "overtaken": "a later word of its source is known already; it counts for the time before that only (was a newer file taken in first?)",
     "responses": "it holds several responses; what each of them says was taken for the page",
     "signature": "is signed; the signature was not checked",
+    "taken_back": "the text no longer says yes, or cannot be read; the yes was taken back",
     "time_ahead": "its time lies ahead; it counts from then on",
 }
 """The same for rows that were taken, or had nothing to take."""

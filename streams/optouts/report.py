@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from hegui.rules.fact_tables import OptOut
-from hegui.streams.optouts.normal_form import record_key
+from hegui.streams.optouts.normal_form import ends_sooner, record_key
 from hegui.streams.optouts.remarks import NOTES, REASONS, Remark
+from hegui.streams.optouts.scopes import Said, Scope, Scopes
 
 MAX_SHOWN = 20
 """Refused rows told one by one; all are counted, and `--refused FILE` holds them all."""
@@ -38,14 +39,16 @@ class Report:
         self.remarks: Counter[str] = Counter()
         """Reason to rows."""
         self.refused = 0
+        self.scopes = Scopes()
+        """What the texts were read for."""
         self._names: dict[str, set[str]] = {}
         self._shown: list[Row] = []
         self._refused = refused
         self._now_ms = now_ms
-        self._keys: dict[bytes, None] = {}
+        self._ends: dict[bytes, int | None] = {}
 
-    def add(self, name: str, found: Iterable[OptOut | Remark]) -> Iterator[OptOut]:
-        """Yield the statements among `found` that were not there before; count everything. `name` is that of the text."""
+    def add(self, name: str, found: Iterable[Said]) -> Iterator[OptOut]:
+        """Yield the statements among `found` that were not there before, or end sooner now; count everything. `name` is that of the text."""
         for each in found:
             if isinstance(each, Remark):
                 self.remarks[each.reason] += 1
@@ -57,17 +60,28 @@ class Report:
                     if self.refused <= MAX_SHOWN:
                         self._shown.append(Row(name, each))
                 continue
-            key = record_key(each)
-            if key in self._keys:
-                self.repeated += 1
+            if isinstance(each, Scope):
+                self.scopes.add(each)
                 continue
-            if len(self._keys) >= REMEMBERED:
-                self._keys.clear()
-            self._keys[key] = None
+            self.scopes.state(each)
+            key = record_key(each)
+            if key in self._ends:
+                self.repeated += 1
+                if ends_sooner(each.valid_to_ms, self._ends[key]):
+                    self._ends[key] = each.valid_to_ms
+                    yield each
+                continue
+            if len(self._ends) >= REMEMBERED:
+                self._ends.clear()
+            self._ends[key] = each.valid_to_ms
             self.taken[each.value] += 1
             if each.observed_at_ms > self._now_ms:
                 self.remarks["time_ahead"] += 1
             yield each
+
+    def note(self, reason: str, rows: int) -> None:
+        """Count rows of which something is to be told that only the store showed."""
+        self.remarks[reason] += rows
 
     def lines(self) -> Iterator[str]:
         """Yield the report for people: refused rows, then counts."""

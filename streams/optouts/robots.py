@@ -11,12 +11,12 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import ai_agents
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.paths import PathRule, path_rule, statements_of
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said, Scope, site_scope
 from hegui.streams.optouts.structured_fields import Preferences, signal_preferences, usage_preferences
 
 MAX_BYTES = 500 * 1024
@@ -41,13 +41,19 @@ class Line(NamedTuple):
     value: str
 
 
-def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
+def scope(reading: Reading) -> Iterator[Scope]:
+    """Yield of what a robots.txt is all that is said."""
+    return site_scope(reading, "robots", "content-usage", "content-signal")
+
+
+def read(content: bytes, reading: Reading) -> Iterator[Said]:
     """Yield the statements of a robots.txt for the crawlers of `reading`, and what is to be told of its lines."""
     try:
         address = reading.address()
     except OptOutError as error:
         yield Remark(0, error.reason)
         return
+    yield from scope(reading)
     cut = len(content) > MAX_BYTES
     if cut:  # a line that was cut through is none
         content = content[:MAX_BYTES]

@@ -2,6 +2,9 @@
 
 A licence permits what it lists. A use that is prohibited, not listed, or tied to a payment, a kind of user, a country or a licence server, is a no
 to whoever has no such licence. A yes is only what is permitted to everybody for nothing.
+
+A site speaks for itself. What its licence says of another site of its owner has a source of its own, so that it takes back nothing which that site says. A
+document of which nobody says where it was read may speak of any site: of its noes alone, for itself.
 """
 
 from __future__ import annotations
@@ -13,12 +16,12 @@ from urllib.parse import urlsplit
 from xml.parsers import expat
 
 from hegui.rules.addresses import Address
-from hegui.rules.fact_tables import OptOut
 from hegui.rules.hosts import with_authority
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.normal_form import Reading, owner_of, web_address
 from hegui.streams.optouts.paths import PathRule, path_rule, statements_of
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import LICENSED, Said, Scope, site_scope
 
 NAMESPACE = "https://rslstandard.org/rsl"
 MAX_BYTES = 2 * 1024 * 1024
@@ -146,7 +149,25 @@ class _Document:
         self._words = None
 
 
-def read(content: bytes, reading: Reading, *, first_line: int | None = None) -> Iterator[OptOut | Remark]:
+def scope(reading: Reading) -> Iterator[Scope]:
+    """Yield of what all licences of a site are all that is said; none where the site is not known.
+
+    One document is not: a site may have several. Whoever has read all of them yields it, before their statements.
+    """
+    for found in site_scope(reading, "rsl"):
+        yield found
+        yield Scope(reading.at_ms, (f"{LICENSED}{found.within[0]}",))
+
+
+def _source(site: str, reading: Reading) -> str:
+    """Return who speaks in a document: of its own site, of another site of its owner, or, where its site is not known, it alone."""
+    if reading.url is None:
+        return f"{LICENSED}{reading.source}"
+    own = reading.address().site
+    return "rsl" if site == own else f"{LICENSED}{own}"
+
+
+def read(content: bytes, reading: Reading, *, first_line: int | None = None) -> Iterator[Said]:
     """Yield the statements of an RSL document. A broken one says nothing at all.
 
     Args:
@@ -183,7 +204,10 @@ def read(content: bytes, reading: Reading, *, first_line: int | None = None) -> 
         sites[address.site] = address
         rules.setdefault(address.site, []).append(rule)
     for site, of_site in rules.items():
-        yield from statements_of([of_site], sites[site], reading, "rsl", only_no=unread)
+        source, only_no = _source(site, reading), unread or reading.url is None
+        yield from statements_of([of_site], sites[site], reading, source, only_no=only_no)
+    if reading.url is None and any("allow" in rule.values.values() for of_site in rules.values() for rule in of_site):
+        yield Remark(line, "no_site")
 
 
 def _place(url: str, reading: Reading) -> tuple[Address, str]:

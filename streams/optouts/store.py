@@ -13,11 +13,9 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from hegui.rules.addresses import address_of, prefixes_of
-from hegui.rules.fact_tables import ADDRESSES, OptOut
-from hegui.rules.preferences import LONGEST_MATCH
+from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import SettingsError
-from hegui.streams.optouts.normal_form import record_key
+from hegui.streams.optouts.normal_form import ends_sooner, record_key
 from hegui.streams.settings import Settings
 
 Take = Callable[[bytes, OptOut | None], None]
@@ -87,20 +85,28 @@ class FileStore:
                 take(record_key(record), record)
 
     def write(self, records: Iterable[OptOut]) -> Written:
-        """Append the records that are not there yet. Calling twice is safe; one that was cut off by a crash is told by the next `read`."""
-        keys: set[bytes] = set()
-        self.read(lambda key, _: keys.add(key))
+        """Append the records that are not there yet, or end sooner than there (`record_key`).
+
+        Calling twice is safe; one that was cut off by a crash is told by the next `read`.
+        """
+        ends: dict[bytes, int | None] = {}
+
+        def take(key: bytes, record: OptOut | None) -> None:
+            if record is not None:
+                ends[key] = record.valid_to_ms
+
+        self.read(take)
         new = known = 0
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self.file.open("ab") as lines:
+        with open(self.file, "ab", opener=_for_the_owner) as lines:  # `Path.open` takes no opener
             if self._ends_within_a_line():
                 lines.write(b"\n")
             for record in records:
                 key = record_key(record)
-                if key in keys:
+                if key in ends and not ends_sooner(record.valid_to_ms, ends[key]):
                     known += 1
                     continue
-                keys.add(key)
+                ends[key] = record.valid_to_ms
                 lines.write(msgspec.json.encode(record) + b"\n")
                 new += 1
             lines.flush()
@@ -113,6 +119,11 @@ class FileStore:
                 return False
             lines.seek(-1, os.SEEK_END)
             return lines.read(1) != b"\n"
+
+
+def _for_the_owner(file: str, flags: int) -> int:
+    """Open a file that, where it is new, its owner alone may read: it holds the hashes of users."""
+    return os.open(file, flags, 0o600)
 
 
 class TopicStore:
@@ -211,102 +222,3 @@ def statements(store: Store) -> dict[bytes, OptOut]:
 
     store.read(take)
     return found
-
-
-def news(store: Store, records: Iterable[OptOut]) -> list[OptOut]:
-    """Return the statements that change what a store holds as of their time: reading a text every day adds nothing to it.
-
-    In the formats that let a longer path override a shorter one, all that a source says of a site belongs together. When an exception to a refusal is
-    gone, the refusal is news, with the exceptions that are still there. Otherwise the one that is gone would hold for ever, since no later
-    statement were about its path (`rules.preferences.covering` lets it give way to a later refusal).
-
-    Args:
-        store: it is read once.
-        records: statements without a time of their own, with the time of reading. Held in memory, with what the store has of their sources.
-    """
-    found: dict[_Unit, dict[int, list[OptOut]]] = {}
-    for record in records:
-        found.setdefault(_unit(record), {}).setdefault(record.observed_at_ms, []).append(record)
-    known: dict[bytes, OptOut] = {}
-
-    def take(key: bytes, record: OptOut | None) -> None:
-        known.pop(key, None)
-        if record is not None and _unit(record) in found:
-            known[key] = record
-
-    store.read(take)
-    before: dict[_Unit, list[OptOut]] = {}
-    for record in known.values():
-        before.setdefault(_unit(record), []).append(record)
-    new: list[OptOut] = []
-    for unit, readings in found.items():
-        said = before.get(unit, [])
-        for at_ms, now in sorted(readings.items()):
-            keys = _changes(_words(said, at_ms), _words(now, at_ms))
-            fresh = [record for record in now if _said_by(record) in keys]
-            new += fresh
-            said += fresh
-    return new
-
-
-_Unit = tuple[str, ...]
-_Key = tuple[str, str, str, str]
-
-
-def _said_by(record: OptOut) -> _Key:
-    return (record.scheme, record.subject, record.category, record.source)
-
-
-def _unit(record: OptOut) -> _Unit:
-    """Return what is looked at as a whole: source and site where the longest path counts, else source, subject and use."""
-    if record.source in LONGEST_MATCH:
-        return (record.source, record.subject.partition("/")[0])
-    return _said_by(record)
-
-
-def _words(said: Iterable[OptOut], at_ms: int) -> dict[_Key, OptOut]:
-    """Return the last word on each subject and use that holds at a time; of two at one moment the no counts, as in `rules.preferences`."""
-    words: dict[_Key, OptOut] = {}
-    for record in said:
-        if record.observed_at_ms <= at_ms and (record.valid_to_ms is None or at_ms < record.valid_to_ms):
-            other = words.get(_said_by(record))
-            if other is None or _rank(record) >= _rank(other):
-                words[_said_by(record)] = record
-    return words
-
-
-def _rank(record: OptOut) -> tuple[int, bool]:
-    return (record.observed_at_ms, record.value == "deny")
-
-
-def _changes(before: dict[_Key, OptOut], now: dict[_Key, OptOut]) -> set[_Key]:
-    """Return of what the words of now must be written, so that they hold after the words of before."""
-    held = {
-        key: record
-        for key, record in before.items()
-        if all(each.observed_at_ms <= record.observed_at_ms for each in _refusals_above(record, before))
-    }
-    changed = {
-        key
-        for key, record in now.items()
-        if key not in held or (held[key].value, held[key].valid_to_ms) != (record.value, record.valid_to_ms)
-    }
-    for key, record in held.items():
-        if key not in now and (above := _refusals_above(record, now)):
-            changed.add(_said_by(above[-1]))
-    exceptions = {
-        key for key, record in now.items() if any(_said_by(above) in changed for above in _refusals_above(record, now))
-    }
-    return changed | exceptions
-
-
-def _refusals_above(record: OptOut, words: dict[_Key, OptOut]) -> list[OptOut]:
-    """Return the refusals of its source to which a statement is an exception, the broadest first."""
-    if record.value == "deny" or record.source not in LONGEST_MATCH or record.scheme not in ADDRESSES:
-        return []
-    try:
-        prefixes = prefixes_of(address_of(record.subject))
-    except ValueError:  # others write to the topic, too
-        return []
-    above = (words.get(("url_prefix", prefix, record.category, record.source)) for prefix in prefixes)
-    return [each for each in above if each is not None and each.value == "deny"]

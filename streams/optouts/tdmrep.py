@@ -7,24 +7,30 @@ from typing import Any
 
 import msgspec
 
-from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.paths import PathRule, path_rule, statements_of
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Said, Scope, site_scope
 from hegui.streams.optouts.tdm_reservations import reservation
 
 MAX_BYTES = 1024 * 1024
 """Largest file."""
 
 
-def read(content: bytes, reading: Reading) -> Iterator[OptOut | Remark]:
+def scope(reading: Reading) -> Iterator[Scope]:
+    """Yield of what a tdmrep.json is all that is said."""
+    return site_scope(reading, "tdmrep")
+
+
+def read(content: bytes, reading: Reading) -> Iterator[Said]:
     """Yield the statements of a tdmrep.json. Lines of remarks are numbers of entries, from 1."""
     try:
         address = reading.address()
     except OptOutError as error:
         yield Remark(0, error.reason)
         return
+    yield from scope(reading)
     if len(content) > MAX_BYTES:
         yield Remark(0, "too_large")
         return

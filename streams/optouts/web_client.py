@@ -22,10 +22,12 @@ MAX_REDIRECTS = 5
 class FetchError(Exception):
     """Something could not be read; the text says what, never more of an address than its site."""
 
-    def __init__(self, problem: str, responses: Sequence[Response] = ()) -> None:
+    def __init__(self, problem: str, responses: Sequence[Response] = (), *, answered: bool = False) -> None:
         super().__init__(problem)
         self.responses = responses
         """What came nevertheless: redirects on the way, an answer whose body could not be read."""
+        self.answered = answered
+        """Whether what was asked for came, in a form that cannot be read."""
 
 
 class Answer(NamedTuple):
@@ -59,7 +61,7 @@ class WebClient:
         try:
             return await self._followed(url, limit, responses)
         except FetchError as error:
-            raise FetchError(str(error), responses) from None
+            raise FetchError(str(error), responses, answered=error.answered) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise FetchError(f"no answer ({type(error).__name__})", responses) from None
 
@@ -72,7 +74,9 @@ class WebClient:
                     url = self._target(url, response.headers["Location"], owner)
                     continue
                 if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
-                    raise FetchError("the answer is compressed, though that was not asked for")
+                    raise FetchError(
+                        "the answer is compressed, though that was not asked for", answered=200 <= response.status < 300
+                    )
                 return Answer(response.status, await _bounded(response.content, limit), responses)
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 

@@ -44,8 +44,8 @@ def config(kafka, tmp_path) -> Path:
     return file
 
 
-def fed(settings: Settings) -> FactTable:
-    """Read the topic as the evaluator does."""
+def fed(settings: Settings, refused: int = 0) -> FactTable:
+    """Read the topic as the evaluator does, which buries some of its records."""
     tables = declared_tables(settings)
 
     async def read() -> None:
@@ -57,7 +57,7 @@ def fed(settings: Settings) -> FactTable:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-        assert buried == []
+        assert len(buried) == refused
 
     asyncio.run(read())
     assert tables["optouts"].status is FactStatus.READY
@@ -102,3 +102,53 @@ def test_a_tombstone_takes_a_statement_out(hegui, config, tmp_path):
     assert hegui("optouts", "lookup", "example.com", *where).out.startswith("training: no, ")
     asyncio.run(remove())
     assert hegui("optouts", "lookup", "example.com", *where).out.startswith("training: unknown, ")
+
+
+def test_of_two_ends_of_one_statement_the_longer_no_and_the_shorter_yes_stand_on_the_topic(hegui, config, tmp_path):
+    where = ["--config", str(config)]
+    hegui("topics", "create", *where)
+    head = "scheme,subject,value,observed_at,valid_to\n"
+    rows = {
+        ("refused.example", "deny"): ("", "2026-10-01T00:00:00Z"),
+        ("allowed.example", "allow"): ("2026-10-01T00:00:00Z", ""),
+    }
+    for (name, value), ends in rows.items():
+        for end in ends:
+            (tmp_path / "list.csv").write_text(f"{head}domain,{name},{value},2026-09-01T00:00:00Z,{end}\n")
+            hegui("optouts", "import", tmp_path / "list.csv", "--source", name, *where)
+    at = ["--at", "2026-11-01T00:00:00Z", *where]
+    assert hegui("optouts", "lookup", "refused.example", *at).out.startswith("training: no, ")
+    assert hegui("optouts", "lookup", "allowed.example", *at).out.startswith("training: unknown, ")
+
+
+def test_a_yes_that_left_its_list_is_taken_back_on_the_topic(hegui, config, tmp_path):
+    where = ["--config", str(config)]
+    hegui("topics", "create", *where)
+    row = "domain,example.com,allow,2026-09-01T00:00:00Z\n"
+    for text, word in ((row, "yes"), ("", "unknown"), ("", "unknown"), (row, "yes")):
+        (tmp_path / "list.csv").write_text("scheme,subject,value,observed_at\n" + text)
+        hegui("optouts", "import", tmp_path / "list.csv", *where)
+        assert hegui("optouts", "lookup", "example.com", *where).out.startswith(f"training: {word}, ")
+    settings = load_settings(config)
+    assert [record.value for record in statements(TopicStore(settings)).values()].count("unknown") == 1
+
+
+def test_a_public_suffix_and_a_wildcard_are_buried(hegui, config):
+    where = ["--config", str(config)]
+    hegui("topics", "create", *where)
+    settings = load_settings(config)
+    taken = [b'{"scheme":"domain","subject":"example.co.uk","value":"allow","observed_at_ms":1}']
+    buried = [
+        b'{"scheme":"domain","subject":"co.uk","value":"allow","observed_at_ms":1}',
+        b'{"scheme":"url_prefix","subject":"example.com/*","value":"deny","observed_at_ms":1}',
+    ]
+
+    async def send() -> None:
+        client = producer(settings.kafka)
+        await client.start()
+        for number, value in enumerate((*taken, *buried)):
+            await client.send_and_wait(settings.topics.optouts, value, key=b"%d" % number)
+        await client.stop()
+
+    asyncio.run(send())
+    assert [record.subject for record in fed(settings, len(buried))] == ["example.co.uk"]

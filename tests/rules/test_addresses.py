@@ -25,6 +25,7 @@ from hegui.rules.addresses import MAX_LEVELS, Address, address_of, host_of_norma
         ("example.com/..", "example.com/"),
         ("example.com/../../a", "example.com/a"),
         ("example.com/a%2fb", "example.com/a%2Fb"),
+        ("example.com/A*?price=$9", "example.com/A%2A?price=%249"),
         ("example.com/a%zz%", "example.com/a%25zz%25"),
         ("example.com/a%C3%A9", "example.com/a%C3%A9"),
         ("example.com/é", "example.com/%C3%A9"),

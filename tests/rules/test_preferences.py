@@ -72,6 +72,13 @@ PART_YES = said("url_prefix", "example.com/open", "allow", source="content-usage
         ("https://example.com/a", [said("domain", "example.com", "deny"), said("domain", "example.com", "unknown", 2)], "unknown"),
         ("https://example.com/a", [said("domain", "example.com", "allow"), said("domain", "example.com", "deny")], "deny"),
         ("https://example.com/a", [said("domain", "example.com", "deny"), said("domain", "example.com", "allow")], "deny"),
+        # Records stand in any order, in different partitions: of one moment no before unknown, unknown before yes.
+        ("https://example.com/a", [said("domain", "example.com", "allow"), said("domain", "example.com", "unknown")], "unknown"),
+        ("https://example.com/a", [said("domain", "example.com", "unknown"), said("domain", "example.com", "allow")], "unknown"),
+        ("https://example.com/a", [said("domain", "example.com", "deny"), said("domain", "example.com", "unknown")], "deny"),
+        ("https://example.com/a", [said("domain", "example.com", "unknown"), said("domain", "example.com", "deny")], "deny"),
+        ("https://example.com/a", [said("domain", "example.com", "unknown"), said("domain", "example.com", "allow", 2)], "allow"),
+        ("https://example.com/A*?price=$9", [said("url", "example.com/A%2A?price=%249", "deny")], "deny"),
         ("https://例子.公司/a/b", [said("url_prefix", "https://例子.公司/a/", "deny")], "deny"),
         ("https://example.com/a", [said("url_prefix", "https://exa mple.com/", "deny")], "unknown"),
     ],

@@ -1,7 +1,5 @@
 """Whatever bytes come in: no importer raises, and none says yes where the text does not."""
 
-from io import BytesIO
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 from hegui.rules.facts import OptOut
 from hegui.streams.optouts import formats
 from hegui.streams.optouts.remarks import NOTES, REASONS, Remark
-from tests.streams.optouts.texts import DIGEST, READING
+from tests.streams.optouts.texts import DIGEST, read
 
 REFUSING: dict[str, list[bytes]] = {
     "robots": [
@@ -45,7 +43,7 @@ EDIT = st.tuples(st.integers(0, 400), st.integers(0, 5), HARMLESS | st.just(b"")
 
 
 def check(form: str, content: bytes) -> list[OptOut | Remark]:
-    found = list(formats.read(BytesIO(content), form, READING))
+    found = read(form, content)
     for each in found:
         if isinstance(each, Remark):
             assert each.reason in REASONS or each.reason in NOTES

@@ -326,7 +326,7 @@ def test_iscc_declarations(found, statements, remarks):
 
 def test_a_declaration_counts_from_its_own_time():
     (record,) = read("jsonl", json.dumps({"iscc": CODE, "tdm-reservation": 1, "timestamp": "2026-11-01T08:00:00Z"}))
-    assert (record.observed_at_ms, record.source) == (1_793_520_000_000, "iscc-tdm")
+    assert (record.observed_at_ms, record.source) == (1_793_520_000_000, "iscc-tdm::registry")
 
 
 @pytest.mark.parametrize("end", ["validUntil", "expirationDate"])

@@ -11,10 +11,11 @@ from aiohttp import web
 from hegui.rules.facts import OptOut
 from hegui.streams.errors import OptOutError
 from hegui.streams.optouts import fetching, rsl, tdmrep
-from hegui.streams.optouts.fetching import MAX_LICENSES, Fetched, fetch, page_url
+from hegui.streams.optouts.fetching import MAX_LICENSES, Fetched, fetch, page_url, portions
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.remarks import REASONS
 from hegui.streams.optouts.robots import MAX_BYTES
+from hegui.streams.optouts.scopes import Scope
 from hegui.streams.optouts.web_client import MAX_REDIRECTS, WebClient
 from tests.streams.optouts.texts import AT_MS, said, told
 
@@ -106,7 +107,7 @@ async def test_everything_that_a_site_says_is_read(server):
     assert statements >= {
         no(server, "/a/"), no(server, "/m/", "mine"), no(server, "/p", "train", "url"), no(server, "/p", "mine", "url"), no(server, "/l/"), no(server, "/k/"),
     }  # fmt: skip
-    assert [each.problem for each in found] == [""] * 5
+    assert [each.problem for each in found] == [""] * 6
     assert all(
         record.evidence.startswith("sha256:") for each in found for record in each.found if isinstance(record, OptOut)
     )
@@ -157,7 +158,8 @@ async def test_a_licence_that_is_not_there_is_told(server):
 async def test_a_site_that_says_nothing_is_no_problem(server):
     server.answers = {"/": text("hello")}
     found = await read(server)
-    assert all(not each.found and not each.problem for each in found.values())
+    assert not any(each.problem for each in found.values())
+    assert all(isinstance(one, Scope) for each in found.values() for one in each.found)
 
 
 @pytest.mark.parametrize("status", [401, 403, 500, 503])
@@ -412,3 +414,33 @@ async def test_an_answer_that_breaks_a_reader_costs_no_other_site(server, other,
     other.answers = {"/robots.txt": text("User-agent: *\nDisallow: /a/")}
     found, problems, _ = await every(server.url(), other.url())
     assert (found, problems) == ({no(other, "/a/")}, ["all: it cannot be read (RecursionError)"])
+
+
+@pytest.mark.parametrize(
+    ("size", "split"),
+    [
+        (1, ["acd", "be", "f"]),
+        (3, ["acd", "bef"]),
+        (4, ["acdbe", "f"]),
+        (9, ["acdbef"]),
+    ],
+)
+def test_the_pages_of_one_owner_are_in_one_portion(size, split):
+    hosts = ["example.com", "example.org", "www.example.com", "EXAMPLE.com:8080", "a.example.org", "example.co.uk"]
+    urls = [f"https://{host}/{letter}" for host, letter in zip(hosts, "abcdef", strict=True)]
+    assert ["".join(url[-1] for url in portion) for portion in portions(urls, size)] == split
+    assert list(portions([], size)) == []
+
+
+@pytest.mark.parametrize("breaks", [True, False])
+async def test_licences_are_not_known_to_be_all_when_a_page_breaks_a_reader(server, monkeypatch, breaks):
+    def read_page(body: bytes, *_: object, **__: object) -> list[OptOut]:
+        if breaks and body == b"two":
+            raise RecursionError
+        return []
+
+    monkeypatch.setattr(fetching.html_metas, "read", read_page)
+    server.answers = {"/1": text("one", "text/html"), "/2": text("two", "text/html")}
+    found = [each async for each in fetch([server.url("/1"), server.url("/2"), server.url("/1")], READING, 10)]
+    known = {source for each in found for one in each.found if isinstance(one, Scope) for source in one.sources}
+    assert ("rsl" in known, "html-robots" in known) == (not breaks, True)

@@ -110,7 +110,18 @@ def test_an_empty_list_is_empty():
         ({"observed_at_ms": 9, "valid_to_ms": 9}, "never_valid"),
         ({"valid_to_ms": AT_MS - 1}, "never_valid"),
         ({"subject": "*.example.com", "value": "allow"}, "subdomains_only"),
-        ({"subject": " *.example.com", "value": "unknown"}, "subdomains_only"),
+        ({"subject": " *.example.com", "value": "allow"}, "subdomains_only"),
+        ({"source": "press\ncouncil"}, "control_characters"),
+        ({"evidence": "no. \x1b[31m18"}, "control_characters"),
+        ({"scheme": "url_prefix", "subject": "https://example.com/*.pdf"}, "pattern"),
+        ({"scheme": "url_prefix", "subject": "https://example.com/a/*/b/*"}, "pattern"),
+        ({"scheme": "url_prefix", "subject": "https://example.com/a$"}, "pattern"),
+        ({"scheme": "url_prefix", "subject": "https://example.com/a?q=*"}, "pattern"),
+        ({"scheme": "url_prefix", "subject": "https://example.com/a#*"}, "pattern"),
+        ({"scheme": "url_prefix", "subject": "https://example.com*"}, "subject_invalid"),
+        ({"scheme": "url_prefix", "subject": "*"}, "subject_invalid"),
+        ({"scheme": "url", "subject": "https://example.net/*.pdf"}, "pattern"),
+        ({"scheme": "url", "subject": "https://example.net/a/*"}, "pattern"),
     ],
 )
 def test_a_bad_object_is_told(changes, reason):
@@ -156,18 +167,50 @@ def test_a_line_that_is_no_object_of_ours_is_told(line):
         ("example.com/a/#b/", "example.com/a"),
         ("example.com/a?next=/", "example.com/a?next=/"),
         ("example.com/a/?b", "example.com/a/?b"),
+        ("https://example.com/a/*", "example.com/a"),
+        ("https://example.com/*", "example.com/"),
+        ("https://example.com/a**", "example.com/a"),
+        ("https://example.com/A%2A", "example.com/A%2A"),
     ],
 )
 def test_a_no_about_a_path_is_one_about_its_page_and_keeps_its_query(given, subject):
-    (record,) = read("jsonl", json.dumps({"scheme": "url_prefix", "subject": given, "value": "deny"}))
-    assert record.subject == subject
+    for value in ("allow", "unknown", "deny"):  # what is taken back has the subject of what was said
+        record, *_ = [
+            each
+            for each in read("jsonl", json.dumps({"scheme": "url_prefix", "subject": given, "value": value}))
+            if isinstance(each, OptOut)
+        ]
+        assert record.subject == subject
     facts = Facts(Snapshot(BASE_POLICY, loaded([record])), AT_MS, "default", None)
     assert facts.preference_for_url("https://" + subject).value == "deny"
 
 
-def test_a_no_to_what_is_below_a_domain_is_one_to_the_domain():
-    (record,) = read("jsonl", json.dumps({"scheme": "domain", "subject": "*.example.com", "value": "deny"}))
-    assert record.subject == "example.com"
+@pytest.mark.parametrize("value", ["deny", "unknown"])
+def test_a_no_to_what_is_below_a_domain_is_one_to_the_domain_and_taken_back_under_its_name(value):
+    (record,) = read("jsonl", json.dumps({"scheme": "domain", "subject": "*.example.com", "value": value}))
+    assert (record.subject, record.value) == ("example.com", value)
+
+
+def test_a_star_after_part_of_a_name_is_told_where_a_no_becomes_narrower():
+    rows = [{"scheme": "url_prefix", "subject": "example.com/a*", "value": value} for value in ("deny", "allow")]
+    found = read("jsonl", "\n".join(json.dumps(row) for row in rows))
+    assert told(found) == {(1, "narrowed")}
+    assert {subject for _, subject, *_ in said(found)} == {"example.com/a"}
+
+
+@pytest.mark.parametrize("value", ["deny", "allow", "unknown"])
+def test_a_record_that_was_given_out_keeps_its_slash(value):
+    row = {
+        "scheme": "url_prefix",
+        "subject": "example.com/a/",
+        "value": value,
+        "observed_at_ms": AT_MS,
+        "source": "robots",
+    }
+    (record,) = read("jsonl", json.dumps(row))
+    assert record.subject == "example.com/a/"
+    (written,) = read("jsonl", json.dumps({**row, "subject": "https://example.com/a/"}))
+    assert written.subject == "example.com/a"
 
 
 def test_times_in_milliseconds_may_be_text_as_in_csv():

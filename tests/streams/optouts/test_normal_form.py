@@ -9,6 +9,7 @@ from hegui.streams.errors import OptOutError
 from hegui.streams.optouts.normal_form import (
     SCHEMES,
     checked_ms,
+    ends_sooner,
     epoch_ms,
     normal,
     record_key,
@@ -152,9 +153,7 @@ def test_a_time_that_no_event_can_have_is_refused(at_ms):
 
 def test_the_same_statement_has_the_same_record_key_and_another_one_another():
     first = statement("domain", "example.com", "deny", AT_MS, source="s")
-    assert record_key(first) == record_key(
-        statement("domain", "EXAMPLE.com.", "deny", AT_MS, source="s", evidence="e", valid_to_ms=AT_MS + 1)
-    )
+    assert record_key(first) == record_key(statement("domain", "EXAMPLE.com.", "deny", AT_MS, source="s", evidence="e"))
     others = [
         statement("domain", "example.org", "deny", AT_MS, source="s"),
         statement("domain", "example.com", "allow", AT_MS, source="s"),
@@ -162,8 +161,27 @@ def test_the_same_statement_has_the_same_record_key_and_another_one_another():
         statement("domain", "example.com", "deny", AT_MS, source="t"),
         statement("domain", "example.com", "deny", AT_MS, source="s", category="mine"),
         statement("url_prefix", "example.com", "deny", AT_MS, source="s"),
+        # A longer no is not replaced by a shorter one.
+        statement("domain", "example.com", "deny", AT_MS, source="s", valid_to_ms=AT_MS + 1),
+        statement("domain", "example.com", "deny", AT_MS, source="s", valid_to_ms=AT_MS + 2),
     ]
-    assert len({record_key(record) for record in [first, *others]}) == 7
+    assert len({record_key(record) for record in [first, *others]}) == 9
+
+
+@pytest.mark.parametrize("value", ["allow", "unknown"])
+def test_the_end_of_what_is_no_refusal_is_corrected_under_its_key(value):
+    one, other = (
+        statement("domain", "example.com", value, AT_MS, source="s", valid_to_ms=end) for end in (None, AT_MS + 1)
+    )
+    assert record_key(one) == record_key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "sooner"),
+    [(1, None, True), (1, 2, True), (2, 2, False), (2, 1, False), (None, 1, False), (None, None, False)],
+)
+def test_which_end_comes_first(one, other, sooner):
+    assert ends_sooner(one, other) is sooner
 
 
 def test_every_reason_has_a_sentence_and_none_stands_twice():

@@ -1,4 +1,4 @@
-"""The file of opt-outs: what is written twice stands there once; what is no news; counts of an import."""
+"""The file of opt-outs: what is written twice stands there once; counts of an import."""
 
 import msgspec
 import pytest
@@ -9,7 +9,7 @@ from hegui.streams.optouts import report
 from hegui.streams.optouts.normal_form import record_key, statement
 from hegui.streams.optouts.remarks import Remark
 from hegui.streams.optouts.report import Report, Row
-from hegui.streams.optouts.store import FileStore, TopicStore, default_file, news, statements
+from hegui.streams.optouts.store import FileStore, TopicStore, default_file, statements
 from hegui.streams.settings import load_settings
 from tests.streams.optouts.texts import AT_MS
 
@@ -44,118 +44,6 @@ def test_a_line_that_is_no_opt_out_is_told(tmp_path, line):
     with pytest.raises(SettingsError):
         FileStore(file).write([])
     assert file.read_bytes().endswith(line + b"\n")
-
-
-def test_only_news_is_written_of_what_was_read_again(tmp_path):
-    store = FileStore(tmp_path / "optouts.jsonl")
-    store.write(
-        [
-            no("example.com"),
-            no("example.org"),
-            no("example.net", valid_to_ms=AT_MS + 9),
-            no("example.com", "allow", AT_MS - 1),
-        ]
-    )
-    later = [
-        no("example.com", at_ms=AT_MS + 1),
-        no("example.org", "allow", AT_MS + 1),
-        no("example.net", at_ms=AT_MS + 1),
-        no("example.edu"),
-    ]
-    assert [record.subject for record in news(store, later)] == ["example.org", "example.net", "example.edu"]
-
-
-def usage(path: str, value: str, at_ms: int, category: str = "train", scheme: str = "url_prefix") -> OptOut:
-    return statement(scheme, "example.com" + path, value, at_ms, source="content-usage", category=category)
-
-
-def readings(tmp_path, *texts: list[tuple[str, str]]) -> list[int]:
-    """Read a text once a day; return how much was written each time."""
-    store = FileStore(tmp_path / "optouts.jsonl")
-    return [
-        store.write(news(store, [usage(path, value, AT_MS + day) for path, value in text])).new
-        for day, text in enumerate(texts)
-    ]
-
-
-NO, EXCEPT = ("/", "deny"), ("/b/", "allow")
-
-
-def test_when_an_exception_leaves_a_text_the_refusal_is_news_once(tmp_path):
-    assert readings(tmp_path, [NO, EXCEPT], [NO, EXCEPT], [NO], [NO], [NO, EXCEPT], [NO, EXCEPT]) == [2, 0, 1, 0, 1, 0]
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "written"),
-    [
-        ([NO, EXCEPT], [NO, ("/b/", "unknown")], ["/b/"]),
-        ([NO, ("/b/", "unknown")], [NO], ["/"]),
-        ([NO, EXCEPT], [NO, EXCEPT, ("/c/", "allow")], ["/c/"]),
-        ([NO, EXCEPT, ("/c/", "allow"), ("/d/", "deny")], [NO, EXCEPT, ("/d/", "deny")], ["/", "/b/"]),
-        ([("/", "allow"), EXCEPT], [NO, EXCEPT], ["/", "/b/"]),
-        ([NO, ("/a/", "deny"), ("/a/b/", "allow")], [NO, ("/a/", "deny")], ["/a/"]),
-        ([NO, ("/b/", "deny")], [NO], []),
-        ([NO, EXCEPT], [EXCEPT], []),
-        ([EXCEPT], [("/c/", "deny")], ["/c/"]),
-        ([("/a/", "deny"), EXCEPT], [("/a/", "deny")], []),
-    ],
-)
-def test_what_else_is_news_of_a_text_with_paths(tmp_path, before, after, written):
-    readings(tmp_path, before)
-    found = news(FileStore(tmp_path / "optouts.jsonl"), [usage(path, value, AT_MS + 1) for path, value in after])
-    assert [record.subject.removeprefix("example.com") for record in found] == written
-
-
-def test_other_sources_sites_and_uses_are_looked_at_by_themselves(tmp_path):
-    store = FileStore(tmp_path / "optouts.jsonl")
-    store.write(
-        [
-            usage("/", "deny", AT_MS),
-            statement("url_prefix", "example.com/b/", "allow", AT_MS, source="rsl"),
-            statement("url_prefix", "example.com:8080/b/", "allow", AT_MS, source="content-usage"),
-            usage("/b/", "allow", AT_MS, "search"),
-        ]
-    )
-    assert news(store, [usage("/", "deny", AT_MS + 1)]) == []
-    store.write([usage("/b/", "allow", AT_MS, scheme="url")])
-    assert len(news(store, [usage("/", "deny", AT_MS + 1)])) == 1
-
-
-def test_news_is_what_was_not_said_by_then(tmp_path):
-    store = FileStore(tmp_path / "optouts.jsonl")
-    store.write([no("example.com"), no("example.com", "allow", AT_MS + 10)])
-    assert len(news(store, [no("example.com", at_ms=AT_MS - 1)])) == 1
-    assert news(store, [no("example.com", at_ms=AT_MS + 9)]) == []
-    assert len(news(store, [no("example.com", at_ms=AT_MS + 10)])) == 1
-    both = [no("example.com", at_ms=AT_MS + 20), no("example.com", at_ms=AT_MS + 21)]
-    assert news(store, both) == both[:1]
-
-
-def test_of_two_words_in_one_text_the_no_is_compared(tmp_path):
-    store = FileStore(tmp_path / "optouts.jsonl")
-    for day in range(2):
-        both = [no("example.com", value, AT_MS + day) for value in ("deny", "allow")]
-        assert len(news(store, both)) == len(news(store, both[::-1])) == (0 if day else 2)
-        store.write(both)
-
-
-def test_a_statement_that_has_ended_is_no_last_word(tmp_path):
-    store = FileStore(tmp_path / "optouts.jsonl")
-    store.write([no("example.com"), no("example.com", "allow", AT_MS + 1, valid_to_ms=AT_MS + 5)])
-    assert news(store, [no("example.com", at_ms=AT_MS + 5)]) == []
-    assert len(news(store, [no("example.com", at_ms=AT_MS + 4)])) == 1
-
-
-def test_a_record_that_has_no_address_is_no_exception(tmp_path):
-    store = FileStore(tmp_path / "optouts.jsonl")
-    store.write(
-        [
-            msgspec.structs.replace(usage(path, value, AT_MS), subject="exa mple.com" + path)
-            for path, value in (NO, EXCEPT)
-        ]
-    )
-    again = msgspec.structs.replace(usage("/", "deny", AT_MS + 1), subject="exa mple.com/")
-    assert news(store, [again]) == []
 
 
 def test_without_a_file_the_state_folder_of_the_user_is_taken(monkeypatch, tmp_path):

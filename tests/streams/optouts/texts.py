@@ -7,6 +7,7 @@ from hegui.rules.facts import OptOut
 from hegui.streams.optouts import formats
 from hegui.streams.optouts.normal_form import Reading
 from hegui.streams.optouts.remarks import Remark
+from hegui.streams.optouts.scopes import Scope
 
 AT_MS = 1_795_000_000_000
 SITE = "https://example.com/"
@@ -17,7 +18,7 @@ PERSON = "k1:" + DIGEST
 
 def read(form: str, text: bytes | str, reading: Reading = READING) -> list[OptOut | Remark]:
     content = text if isinstance(text, bytes) else text.encode()
-    return list(formats.read(BytesIO(content), form, reading))
+    return [each for each in formats.read(BytesIO(content), form, reading) if not isinstance(each, Scope)]
 
 
 def said(found: Iterable[OptOut | Remark]) -> set[tuple[str, ...]]:
