@@ -118,9 +118,11 @@ class OptOutFeed:
         """Tell whether the index knows all that the topic says, now that everything up to the ends was read.
 
         Args:
-            ends: partition to the next offset of the log.
+            ends: partition to the next offset of the log, of all partitions that are followed.
         """
-        if self.state is State.FOLLOWING and (missing := _missing(self._index.positions, ends)):
+        # A snapshot of another process may know of partitions that this one is yet to hear of.
+        followed = {partition: at for partition, at in self._index.positions.items() if partition in ends}
+        if self.state is State.FOLLOWING and (missing := _missing(followed, ends)):
             self._lose(missing)
         if self.state in {State.LOADING, State.FOLLOWING}:
             self._writer.current_at = int(time.time())

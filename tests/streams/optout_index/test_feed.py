@@ -67,6 +67,24 @@ async def test_a_partition_that_is_added_belongs_to_the_index_before_it_is_ready
         assert process.index.positions == {0: 1, 1: 2}
 
 
+async def test_a_partition_that_another_process_heard_of_first_is_no_lost_log(broker: Broker, tmp_path: Path):
+    added = broker.log.pop(TWO)
+    broker.refuse("a")
+    async with running(tmp_path) as process:
+        await until(lambda: process.index.entries == 1)
+        # The other process read partition 1 to its end, and its snapshot was taken over.
+        process.index.positions[TWO.partition] = 2
+        await until(lambda: len(broker.readers) == 1 and process.ready)
+        reads = process.index.changes
+        broker.refuse("b")
+        await until(lambda: process.index.changes > reads and process.ready)
+        assert process.state is State.FOLLOWING
+        broker.log[TWO] = added
+        broker.refuse("c", "d", "e", partition=TWO)
+        await until(lambda: process.index.positions[TWO.partition] == 3 and process.ready)
+        assert process.refused("a", "b", "e") == ["a", "b", "e"]
+
+
 async def test_a_start_reads_only_what_came_after_the_snapshot(broker: Broker, tmp_path: Path):
     broker.refuse(*names(50))
     async with running(tmp_path) as process:
