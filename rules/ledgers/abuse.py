@@ -83,20 +83,19 @@ class AbusiveInputs(Entry, frozen=True, tag="abuse"):
 
     def merged(self, later: Self) -> Self:
         """Return both together."""
-        inputs = once(*self.inputs, *later.inputs)
-        # The earliest: the first suspension of a block follows from them, and covers the rest.
-        return msgspec.structs.replace(self, inputs=_bounded(inputs, slice(MAX_INPUTS)))
+        # All of them: a block may last for days, and hold what a second suspension follows from (200 kB at most).
+        return msgspec.structs.replace(self, inputs=once(*self.inputs, *later.inputs))
 
     def begin(self) -> AbuseState:
         """Return the empty state."""
         return AbuseState(tenant=self.tenant, service=self.service, user=self.user)
 
 
-def _bounded(inputs: tuple[AbusiveInput, ...], kept: slice) -> tuple[AbusiveInput, ...]:
-    """Return inputs in order: some of those that were refused, and the latest that were taken back."""
+def _bounded(inputs: tuple[AbusiveInput, ...]) -> tuple[AbusiveInput, ...]:
+    """Return the latest inputs that were refused, and the latest that were taken back, in order."""
     refused = [one for one in inputs if one.refused]
     back = [one for one in inputs if not one.refused]
-    return tuple(sorted([*refused[kept], *back[-MAX_INPUTS:]]))
+    return tuple(sorted([*refused[-MAX_INPUTS:], *back[-MAX_INPUTS:]]))
 
 
 def suspension_due(inputs: tuple[AbusiveInput, ...]) -> int | None:
@@ -142,7 +141,7 @@ class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
         """Take inputs in. What lies before the end of a suspension that was told counts no more, however late it comes."""
         del place
         told = [one for one in entry.inputs if one.at_ms > self.until_ms or not one.refused]
-        inputs = _bounded(once(*self.inputs, *told), slice(-MAX_INPUTS, None))
+        inputs = once(*self.inputs, *told)  # `conclude` bounds them, when no suspension follows from them any more
         last_ms = max(self.last_ms, *(one.at_ms for one in entry.inputs))
         if (inputs, last_ms) == (self.inputs, self.last_ms):
             return self
@@ -171,6 +170,8 @@ class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
                 grounds=(*state.grounds, (due_ms, ground))[-MAX_GROUNDS:],
             )
             facts.append(Suspension(self.tenant, self.service, self.user, due_ms, until_ms))
+        if (bounded := _bounded(state.inputs)) != state.inputs:
+            state = msgspec.structs.replace(state, inputs=bounded)
         told_again = {fact.from_ms for fact in facts}
         retracted = [Suspension(self.tenant, self.service, self.user, at, at) for at in sorted(gone - told_again)]
         return Conclusion(state, tuple(facts), tuple(retracted))
@@ -190,7 +191,7 @@ class AbuseState(State[AbusiveInputs], frozen=True, tag="abuse"):
             told = tuple(at for at in state.told if at != due_ms)
             state = msgspec.structs.replace(
                 state,
-                inputs=_bounded(once(*state.inputs, *left), slice(-MAX_INPUTS, None)),
+                inputs=once(*state.inputs, *left),
                 told=told,
                 until_ms=max(told) + lasts_ms if told else 0,
                 grounds=tuple(one for one in state.grounds if one[0] != due_ms),

@@ -165,6 +165,11 @@ class ProduceIdState(State[ProduceIdUse], frozen=True, tag="produce_id"):
         ledger = ProduceIdLedger(self.tenant, self.service, contents, self.last_ms)
         return Judgement(ledger, max(watermark_ms, self.last_ms))
 
+    def may_lack(self, lost_ms: int, policy: Policy) -> bool:
+        """Return that it does not: what is missing shows as no fault at all, and a fault that was shown ends by time."""
+        del lost_ms, policy
+        return False
+
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return when its fault is shown no longer."""
         del policy
@@ -271,6 +276,11 @@ class ContentLabelState(State[ContentLabelUse], frozen=True, tag="content_label"
             return None
         last = self._without()[-1]
         return Judgement(ContentLabelLedger(self.tenant, last.service, last.at_ms), max(watermark_ms, last.at_ms))
+
+    def may_lack(self, lost_ms: int, policy: Policy) -> bool:
+        """Return that it does not: what is missing shows as no fault at all, and a fault that was shown ends by time."""
+        del lost_ms, policy
+        return False
 
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return when its fault is shown no longer."""

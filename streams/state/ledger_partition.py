@@ -42,8 +42,10 @@ class LedgerPartition:
         """States whose standing facts this process has not told yet."""
         self.samples = Samples()
         self._next: dict[bytes, int] = {}
-        self._told: dict[str, tuple[int, int, set[bytes]]] = {}
-        """Source partition to the block of its last late entry, how far that had come, and the states of its late entries."""
+        self._heard: dict[str, tuple[int, int]] = {}
+        """Source partition to the block and the offset that it has come to."""
+        self._late: dict[str, tuple[int, set[bytes]]] = {}
+        """Source partition to the block of its last late entry, and the states of its late entries."""
         self._shown: dict[IssueOf, Result] = {}
         """Issue to what its rule said of the state that failed last, until that is told."""
 
@@ -85,14 +87,25 @@ class LedgerPartition:
             left -= len(keys)
             yield moment_ms, keys
 
+    def reached(self, at_ms: int) -> int:
+        """Return an event time, or the earliest moment before it at which a state is still due."""
+        while self._wakes and self._next.get(self._wakes[0][1]) != self._wakes[0][0]:
+            heapq.heappop(self._wakes)
+        return min(at_ms, self._wakes[0][0]) if self._wakes else at_ms
+
     def late(self, observation: Observation, key: bytes) -> bool:
         """Tell whether a late entry is the first of its state in its block: blocks repeat what they told, and may be read again."""
-        block, upto, keys = self._told.get(observation.source, (-1, 0, set()))
-        if observation.upto < upto:
-            return False
+        if (observation.block, observation.upto) <= self._heard.get(observation.source, (-1, 0)):
+            return False  # read again: it came in time, or was counted
+        block, keys = self._late.get(observation.source, (-1, set()))
         if observation.block != block:
             keys = set()
         first = key not in keys
         keys.add(key)
-        self._told[observation.source] = (observation.block, observation.upto, keys)
+        self._late[observation.source] = (observation.block, keys)
         return first
+
+    def heard(self, observation: Observation) -> None:
+        """Note how far a source has come."""
+        found = (observation.block, observation.upto)
+        self._heard[observation.source] = max(found, self._heard.get(observation.source, found))

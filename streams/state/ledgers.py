@@ -100,13 +100,11 @@ class LedgerKeeper:
         self._partitions: dict[int, LedgerPartition] = {}
         self._policy = Policy(version="none")
         self._engine = Engine((), Snapshot(self._policy))
-        self._judging: frozenset[str] = frozenset()
 
     def use(self, policy: Policy, rules: Iterable[Rule]) -> None:
         """Take a policy and its rules; every state is judged again with the next observation."""
         judged = [rule for rule in rules if rule.on not in STREAMS and rule.on is not ExportLedger]
         self._policy, self._engine = policy, Engine(judged, Snapshot(policy))
-        self._judging = frozenset(rule.id for rule in judged)
         self._gauges.policy = policy
         for held in self._partitions.values():
             held.judge_all = True
@@ -116,7 +114,7 @@ class LedgerKeeper:
 
         A crash between two writes can leave such an issue open: its state is forgotten, and the issue was not closed yet.
         """
-        return issue[1] in self._judging and issue not in self._partitions[partition].counts
+        return issue not in self._partitions[partition].counts
 
     def states(self) -> Iterator[State[Any]]:
         """Iterate over all states."""
@@ -212,16 +210,19 @@ class LedgerKeeper:
         now = dict.fromkeys(changed)
         if held.judge_all:
             now.update(dict.fromkeys(held.states))
-        self._judge(held, now, since_ms, changed, done)
+        # What has been due for long, and had to wait, comes first: for an issue time never goes back.
+        self._judge(held, now, held.reached(since_ms), changed, done)
         for moment_ms, keys in held.due(watermark_ms):
             self._judge(held, keys, moment_ms, changed, done)
+            now.update(dict.fromkeys(keys))
         # A failure lasts until now: its issue must not look older than it is.
         failing = [key for key in now if Outcome.FAIL in held.said.get(key, {}).values()]
-        self._judge(held, failing, watermark_ms, changed, done)
+        self._judge(held, failing, held.reached(watermark_ms), changed, done)
         held.judge_all = False
         for key, over_ms in held.unfinished.items():
-            held.wake(key, [over_ms])
+            held.wake(key, [max(over_ms, watermark_ms)])
         held.unfinished.clear()
+        held.heard(observation)
         for _ in range(min(PORTION, len(held.untold))):
             if (standing := held.states.get(held.untold.popleft())) is not None:
                 done.facts.extend(standing.standing())

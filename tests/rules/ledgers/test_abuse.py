@@ -1,5 +1,6 @@
 """The abuse counter: three in a row, five on one legal day; every suspension is told once."""
 
+import functools
 from datetime import datetime
 from itertools import pairwise, permutations
 
@@ -183,6 +184,15 @@ def test_a_user_of_whom_nothing_is_known_but_what_was_taken_back_is_not_kept() -
     refused = told(entry((1, 1)))
     assert refused.admitted(None, 0, POLICY) is refused
     assert refused.admitted(None, refused.over_ms(POLICY), POLICY) is None
+
+
+@pytest.mark.parametrize("together", [1, 5, 33, 66])
+def test_a_second_suspension_of_a_block_follows_however_much_is_told_at_once(together: int) -> None:
+    given_ = [(n * 60_000, -1) for n in range(MAX_INPUTS + 10)] + [(3 * DAY_MS + n * 60_000, -1) for n in range(6)]
+    portions = [given_[start : start + together] for start in range(0, len(given_), together)]
+    merged = [functools.reduce(AbusiveInputs.merged, [entry(one) for one in portion]) for portion in portions]
+    _, due = conclusions(*merged)
+    assert due == [4 * 60_000, 3 * DAY_MS + 4 * 60_000]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3 * DAY_MS), st.integers(-1, 50)), max_size=400))

@@ -56,10 +56,8 @@ def user_faults(state: AbuseState, inputs: set[AbusiveInput], told: set[Suspensi
         yield f"{name}: inputs {state.inputs}, wanted {left}"
     if suspension_due(left) is not None:
         yield f"{name}: a suspension is due and was not told"
-    times = sorted(one.at_ms for one in inputs)
-    # An evaluator tells the earliest `MAX_INPUTS` of a block: the last of more may not be heard of.
-    if state.last_ms not in (times[-1:] if len(times) <= MAX_INPUTS else times[MAX_INPUTS - 1 :]):
-        yield f"{name}: last input {state.last_ms}, wanted {times[-1:]} of {len(times)}"
+    if inputs and state.last_ms != max(one.at_ms for one in inputs):
+        yield f"{name}: last input {state.last_ms}, wanted {max(one.at_ms for one in inputs)}"
     if {(one.from_ms, one.to_ms) for one in told} != {(at_ms, at_ms + lasts_ms) for at_ms in state.told}:
         yield f"{name}: suspensions on the topic {told}, in the table {state.told}"
 

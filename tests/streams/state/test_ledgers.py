@@ -30,6 +30,7 @@ from hegui.streams.observations import partition_of
 from hegui.streams.state.app import Refused, read_observation
 from hegui.streams.state.contents import contents
 from hegui.streams.state.issues import IssueKeeper
+from hegui.streams.state.ledger_partition import MAX_DUE
 from hegui.streams.state.ledgers import LEDGER, PORTION, ledger_place
 from tests.streams import example, test_end_to_end
 from tests.streams.example import BOOK, POLICY, engine, envelope
@@ -755,6 +756,59 @@ def test_an_issue_whose_state_was_forgotten_in_a_crash_closes():
     after = Ledgers(table)
     findings = after.tick(end_ms)
     assert [f["compliance"]["control"] for f in findings if f["activity_name"] == "Close"] == ["CMP002"]
+
+
+def test_a_deadline_that_passed_in_an_outage_of_days_is_failing_now():
+    ledgers = Ledgers()
+    place = partition_of(complaint().place.encode(), PARTITIONS)
+    ledgers.step(place, NOW_MS, (complaint(),))
+    now_ms = NOW_MS + HOURS * HOUR_MS + 5 * 24 * HOUR_MS
+    found = ledgers.step(place, now_ms)
+    assert [one["activity_name"] for one in found][:1] == ["Create"]
+    assert found[-1]["finding_info"]["last_seen_time"] == now_ms
+    failed = ledgers.gauge(
+        "issue_last_failure_timestamp_seconds", tenant="default", service="chat-assistant", rule="MOD010"
+    )
+    assert failed == now_ms / 1000
+
+
+def test_more_deadlines_than_one_observation_looks_at_make_one_episode():
+    ledgers = Ledgers()
+    place = partition_of(complaint().place.encode(), PARTITIONS)
+    cases = 2 * MAX_DUE + 50
+    due_ms = NOW_MS + HOURS * HOUR_MS
+    ledgers.step(place, NOW_MS, tuple(complaint(f"c{n}", opened_ms=NOW_MS + n) for n in range(cases)))
+    found = ledgers.step(place, due_ms + 10 * HOUR_MS)
+    answers = (complaint(f"c{n}", opened_ms=NOW_MS + n, revision=1, done_ms=due_ms + 9 * HOUR_MS) for n in range(cases))
+    found += ledgers.step(place, due_ms + 12 * HOUR_MS, tuple(answers))
+    for n in range(6):
+        found += ledgers.step(place, due_ms + 12 * HOUR_MS + n)
+    found += ledgers.step(place, due_ms + 9 * HOUR_MS + SHOWN_MS + HOUR_MS)
+    told = [one["activity_name"] for one in found]
+    assert (told.count("Create"), told[0]) == (1, "Create")
+
+
+def test_the_issue_of_a_rule_that_was_switched_off_closes_after_a_restart_too():
+    ledgers = Ledgers()
+    ledgers.tell(complaint())
+    ledgers.tick(NOW_MS + HOURS * HOUR_MS + 1)
+    assert ledgers.open() == {("MOD010", "chat-assistant")}
+    for left_out, left in (({"MOD010"}, set()), (set(), ledgers.open())):
+        again = Ledgers(dict(ledgers.table))
+        again.offset = ledgers.offset
+        again.keeper.use(POLICY, [rule for rule in BOOK if rule.id not in left_out], BOOK, rule_set_hash(BOOK))
+        again.tick(NOW_MS + HOURS * HOUR_MS + 2)
+        assert again.open() == left
+
+
+def test_what_came_in_time_is_not_late_when_its_block_is_read_again():
+    ledgers = Ledgers()
+    ledgers.tell(use(NOW_MS, NOW_MS + HOUR_MS), watermark_ms=NOW_MS, block=7)
+    ledgers.tick(NOW_MS + 5 * HOUR_MS)
+    ledgers.tell(use(NOW_MS, NOW_MS + HOUR_MS), watermark_ms=NOW_MS + 5 * HOUR_MS, block=7)
+    assert ledgers.gauge("ledger_late_entries_total", ledger="session") == 0
+    ledgers.tell(use(NOW_MS, NOW_MS + HOUR_MS), watermark_ms=NOW_MS + 5 * HOUR_MS, block=8)
+    assert ledgers.gauge("ledger_late_entries_total", ledger="session") == 1
 
 
 def test_a_kind_of_state_that_a_newer_version_knows_is_refused_as_such():

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
 from hegui.rules.ledgers.corpora import CorpusSum
+from hegui.rules.ledgers.labels import SHOWN_MS
 from hegui.streams.commands.state import command
 from hegui.streams.coverage_gaps import CoverageGap
 from hegui.streams.metrics import StateMetrics
@@ -21,7 +22,7 @@ from tests.streams.example import settings
 from tests.streams.fakes import FakeProducer
 from tests.streams.state import export_ledgers
 from tests.streams.state.export_ledgers import AT_MS, ENTITY
-from tests.streams.state.test_ledgers import HOUR_MS, NOW_MS, PARTITIONS, Ledgers, complaint, source, use
+from tests.streams.state.test_ledgers import HOUR_MS, NOW_MS, PARTITIONS, Ledgers, complaint, number_used, source, use
 
 SETTINGS = settings()
 OBSERVATIONS = SETTINGS.topics.observations
@@ -233,6 +234,17 @@ def test_a_source_is_cleared_by_an_assessment_although_observations_were_lost():
     ledgers.tick()
     ledgers.tell(source(assessed=1000, assessed_illegal=1, assessed_at_ms=NOW_MS + 1))
     assert [fact.cleared_at_ms for fact in ledgers.facts][-1] == NOW_MS + 1
+
+
+def test_a_fault_of_a_number_is_shown_for_its_time_only_although_observations_were_lost():
+    ledgers = Ledgers()
+    lose(ledgers, NOW_MS - 10 * 24 * HOUR_MS)
+    ledgers.tell(number_used("n-1", "a" * 64, NOW_MS, "e1"), number_used("n-1", "b" * 64, NOW_MS, "e2"))
+    ledgers.tick()
+    assert {rule for rule, _ in ledgers.open()} == {"LBL029"}
+    ledgers.tick(NOW_MS + SHOWN_MS + 2)
+    ledgers.tick(NOW_MS + SHOWN_MS + 3)
+    assert ledgers.open() == set()
 
 
 def test_a_session_that_began_later_and_cases_are_judged_as_ever():
