@@ -138,7 +138,7 @@ class ExportAccount:
     def counts(self, snapshot: Snapshot, reached_ms: int) -> Counts:
         """Return how many there are, with what the policy settles when event time has reached `reached_ms`."""
         of, state = self.state.account, self.state
-        found = settled(snapshot.policy, of.entity, of.year, reached_ms)
+        found = settled(snapshot.policy, of, reached_ms)
         uncounted = sum(state.uncounted().values())
         if found.up_to_ms is not None and state.uncounted_until_ms <= found.up_to_ms:
             uncounted = 0

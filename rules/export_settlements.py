@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hegui.rules.exports import Account, controller_of
 from hegui.rules.policy import ExportSettlement, Policy
 
 
@@ -21,24 +22,31 @@ class Settled(NamedTuple):
 NOTHING = Settled(None, 0, 0)
 
 
-def _up_to_ms(settlement: ExportSettlement) -> int:
+def up_to_ms(settlement: ExportSettlement) -> int:
+    """Return the latest export that was looked into, epoch milliseconds."""
     return round(settlement.up_to.timestamp() * 1000)
 
 
-def settled(policy: Policy, entity: str, year: int, reached_ms: int) -> Settled:
-    """Return what the policy settles of an entity's exports in a legal year; several entries add up.
+def settled(policy: Policy, of: Account, reached_ms: int) -> Settled:
+    """Return what the policy settles of the exports in an account; several entries add up.
+
+    Where the entity's controller changed within the year it has several accounts: the persons are added to that of the present
+    controller alone.
 
     Args:
         policy: the policy.
-        entity: the exporting entity.
-        year: legal year, 0 for exports whose time cannot be trusted.
+        of: the account; the year is 0 for exports whose time cannot be trusted.
         reached_ms: event time reached, epoch milliseconds: nobody can have looked into what lies after it.
     """
     found = [
         one
         for one in policy.export_settlements
-        if (one.entity, one.year) == (entity, year) and _up_to_ms(one) <= reached_ms
+        if (one.entity, one.year) == (of.entity, of.year) and up_to_ms(one) <= reached_ms
     ]
     if not found:
         return NOTHING
-    return Settled(max(map(_up_to_ms, found)), sum(s.ordinary for s in found), sum(s.sensitive for s in found))
+    latest_ms = max(map(up_to_ms, found))
+    entity = next((entity for entity in policy.entities if entity.name == of.entity), None)
+    if entity is not None and of.controller != controller_of(entity):
+        return Settled(latest_ms, 0, 0)
+    return Settled(latest_ms, sum(s.ordinary for s in found), sum(s.sensitive for s in found))

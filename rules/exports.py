@@ -16,6 +16,7 @@ from hegui.rules.events import GenerationEvent
 from hegui.rules.facts import Facts
 from hegui.rules.law import SHANGHAI
 from hegui.rules.localisation.mechanism import exempt
+from hegui.rules.policy import Entity
 from hegui.rules.registry import OTHER
 from hegui.rules.values import is_person_key
 
@@ -118,6 +119,11 @@ def subject_of(entity: str, year: int) -> str:
     return f"{entity}/{year}"
 
 
+def controller_of(entity: Entity) -> str:
+    """Return the ultimate controller of an entity of the policy: itself when none is named."""
+    return entity.controller or entity.name
+
+
 def account_key(account: Account) -> str:
     """Return the key by which an account finds its partition: all entities of a controller lie in one."""
     return f"{account.tenant}|{account.controller}"
@@ -184,7 +190,7 @@ def exported(event: GenerationEvent, facts: Facts, trusted: bool) -> Exported | 
         return None
     entity = facts.entity(export.entity if export is not None else None)
     name = entity.name if entity is not None else OTHER
-    controller = (entity.controller or name) if entity is not None else OTHER
+    controller = controller_of(entity) if entity is not None else OTHER
     # A clock that is far off may name any year: one account holds them all, so that labels stay few.
     account = Account(LEDGER_TENANT, controller, name, legal_year(facts.at_ms) if trusted else UNKNOWN_YEAR)
     persons: tuple[str, ...] = ()

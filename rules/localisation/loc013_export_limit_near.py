@@ -34,6 +34,7 @@ _STEPS = (95, 90, 80)
         fails("80 % of ten thousand, sensitive, contract", sensitive=8_000, given=holding("standard_contract")),
         fails("80 % of a million, no contract either", ordinary=800_000),
         fails("both near: the sensitive ones come first", ordinary=950_000, sensitive=9_999),
+        fails("95 % of a million before 80 % of ten thousand", ordinary=950_000, sensitive=8_000),
         passes("over a hundred thousand, no contract: another rule judges", ordinary=100_000),
         passes("one below 80 %", ordinary=79_999),
         passes("over a hundred thousand, contract", ordinary=100_000, given=holding("standard_contract")),
@@ -62,7 +63,8 @@ def export_limit_near(ledger: ExportLedger, facts: Facts) -> Result:
 
     Why: an assessment or a contract takes weeks to months. At 80, 90 and 95 % of a limit it must be under way, or the
     exports must slow down. Each of the three is told by itself: the finding is sent anew, and the alert
-    ComplianceExportLimitNear fires with a higher severity. The warning ends with the legal year.
+    ComplianceExportLimitNear fires with a higher severity. Of several limits that are near, the one with the highest percentage
+    is told. The warning ends with the legal year.
 
     When it fires:
     1. Read `persons`, `percent`, `limit` and `year` in the finding (`unmapped.evidence`), or in `hegui state show`, which
@@ -83,17 +85,22 @@ def export_limit_near(ledger: ExportLedger, facts: Facts) -> Result:
     limits = [(ledger.sensitive, SENSITIVE_LIMIT), (ledger.ordinary, ORDINARY_LIMIT)]
     if not held:
         limits.append((ledger.ordinary, CONTRACT_FROM))
-    for count, limit in limits:
-        for percent in _STEPS:
-            if limit * percent <= count * 100 < limit * 100:
-                return fail(
-                    "a limit of the year is near",
-                    entity=Code(entity.name),
-                    year=ledger.year,
-                    persons=count,
-                    percent=percent,
-                    limit=limit,
-                )
+    near = [
+        (percent, count, limit)
+        for count, limit in limits
+        for percent in _STEPS
+        if limit * percent <= count * 100 < limit * 100
+    ]
+    if near:
+        percent, count, limit = max(near, key=lambda step: step[0])
+        return fail(
+            "a limit of the year is near",
+            entity=Code(entity.name),
+            year=ledger.year,
+            persons=count,
+            percent=percent,
+            limit=limit,
+        )
     if ledger.uncounted:
         return inconclusive("the persons of exports that could not be counted")
     return PASS

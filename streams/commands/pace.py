@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hegui.rules.export_settlements import settled
-from hegui.rules.exports import DAY_MS, days_until, year_end_ms
+from hegui.rules.exports import DAY_MS, Account, days_until, year_end_ms
 from hegui.rules.localisation.export_limits import CONTRACT_FROM, ORDINARY_LIMIT, SENSITIVE_LIMIT
 from hegui.rules.policy import Policy
 from hegui.streams.state.contents import LedgerContent
@@ -28,7 +28,8 @@ def counts(ledger: LedgerContent) -> str:
 
 def settlement(ledger: LedgerContent, policy: Policy) -> Iterator[str]:
     """Yield a line on what the policy settles of the exports that could not be counted; the counts above it are without that."""
-    found = settled(policy, ledger.entity, ledger.year, ledger.as_of_ms)
+    of = Account(ledger.tenant, ledger.controller, ledger.entity, ledger.year)
+    found = settled(policy, of, ledger.as_of_ms)
     if found.up_to_ms is None:
         return
     still = "" if ledger.uncounted_until_ms <= found.up_to_ms else "; later ones are open"

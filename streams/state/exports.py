@@ -12,15 +12,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+import msgspec
 import structlog
 
 from hegui.rules.core import Outcome, Result, Rule
 from hegui.rules.engine import Engine
 from hegui.rules.export_accounts import AccountState, ControllerYear, ExportAccount, day_of
+from hegui.rules.export_settlements import settled
 from hegui.rules.exports import (
     LEDGER_TENANT,
     Account,
     ExportLedger,
+    account_key,
+    controller_of,
     first_year_kept,
     is_over,
     legal_day,
@@ -32,6 +36,7 @@ from hegui.rules.facts import Snapshot
 from hegui.rules.observations import Observation
 from hegui.rules.policy import Policy
 from hegui.streams.metrics import StateMetrics
+from hegui.streams.observations import partition_of
 from hegui.streams.state import export_table
 from hegui.streams.state.export_gauges import ExportGauges
 from hegui.streams.state.export_table import (
@@ -96,7 +101,8 @@ class _Partition:
 class ExportKeeper:
     """The export accounts of the owned partitions. Not thread-safe."""
 
-    def __init__(self, metrics: StateMetrics) -> None:
+    def __init__(self, partitions: int, metrics: StateMetrics) -> None:
+        self._partitions_in_all = partitions
         self._metrics = metrics
         self._gauges = ExportGauges(metrics)
         self._partitions: dict[int, _Partition] = {}
@@ -172,7 +178,8 @@ class ExportKeeper:
         now_ms = min(watermark_ms, at_ms)
         writes: dict[bytes, bytes | None] = dict.fromkeys(self._portion(partition, held))
         judged_all = held.judge_all
-        touched = self._turned(partition, held, now_ms)
+        touched, opened = self._turned(partition, held, now_ms)
+        writes.update(opened)
         for sum_ in observation.exports:
             of = sum_.account
             if year_to_keep(of, sum_.last_ms) < held.first_year:
@@ -199,18 +206,48 @@ class ExportKeeper:
         ]
         return ExportStep(writes, verdicts, judged_all)
 
-    def _turned(self, partition: int, held: _Partition, now_ms: int) -> set[Subject]:
-        """Return the accounts to judge because a legal day began, or the policy changed; forget old ones."""
+    def _turned(self, partition: int, held: _Partition, now_ms: int) -> tuple[set[Subject], dict[bytes, bytes]]:
+        """Return the accounts to judge because a legal day began, or the policy changed, and what to write of them; forget old ones."""
         day = legal_day(now_ms)
         if day == held.day and not held.judge_all:
-            return set()
+            return set(), {}
         held.day, held.judge_all = day, False
-        touched = {(of.entity, of.year) for of in held.accounts}
         held.first_year = first_year_kept(now_ms, self._engine.snapshot.policy.export_years_kept)
+        opened = self._settle(partition, held, now_ms)
+        touched = {(of.entity, of.year) for of in held.accounts}
         self._forget(partition, held)
         for account in held.accounts.values():
             self._show(account, now_ms)
-        return touched
+        return touched, opened
+
+    def _settle(self, partition: int, held: _Partition, now_ms: int) -> dict[bytes, bytes]:
+        """Open the accounts to which the policy adds persons, and return what to write of them.
+
+        An entity of which no export could be counted under its name has none. Such an account is judged as of the latest export
+        that was looked into.
+        """
+        writes: dict[bytes, bytes] = {}
+        snapshot = self._engine.snapshot
+        for entity, year in dict.fromkeys((one.entity, one.year) for one in snapshot.policy.export_settlements):
+            listed = snapshot.entities.get(entity)
+            if listed is None or year < held.first_year:
+                continue
+            of = Account(LEDGER_TENANT, controller_of(listed), entity, year)
+            found = settled(snapshot.policy, of, now_ms)
+            if found.up_to_ms is None or not (found.ordinary or found.sensitive):
+                continue
+            if partition_of(account_key(of).encode(), self._partitions_in_all) != partition:
+                continue
+            account = held.accounts.get(of)
+            if account is None:
+                account = ExportAccount(AccountState(of))
+                held.add(account)
+            state = account.state
+            if account.ordinary or account.sensitive or state.marks or state.last_ms >= found.up_to_ms:
+                continue
+            account.state = msgspec.structs.replace(state, last_ms=found.up_to_ms)
+            writes[ACCOUNT + account_place(partition, of)] = encode_stored(account.state, export_table.VERSION)
+        return writes
 
     def _forget(self, partition: int, held: _Partition) -> None:
         """Drop the accounts of legal years that are not kept any more, and note their table keys.

@@ -134,7 +134,7 @@ class IssueKeeper:
         self._gauges = IssueGauges(metrics)
         self._advancing: dict[int, set[str]] = {}
         """Partition to the keys of issues that time alone may change."""
-        self.exports = ExportKeeper(metrics)
+        self.exports = ExportKeeper(partitions, metrics)
         self.ledgers = LedgerKeeper(metrics)
         self.inputs: Mapping[str, int] = {}
         """Input topics to their partitions: time goes on only when every one of them was heard of."""

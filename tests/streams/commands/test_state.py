@@ -79,6 +79,16 @@ def test_what_the_policy_settles_is_printed_beside_the_count(show, tmp_path, of_
     ) in show(ledgers.table, policy)
 
 
+def test_what_the_policy_adds_is_printed_with_the_ledger_of_the_present_controller_alone(show, tmp_path):
+    ledgers = Ledgers()
+    ledgers.tell([1], at_ms=AT_MS, controller="old-group")
+    ledgers.tell([1], at_ms=AT_MS)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(EXAMPLE_POLICY.read_text("utf-8") + SETTLEMENT.format(day=1), "utf-8")
+    told = [line.split(": ")[-1] for line in show(ledgers.table, policy) if line.startswith("settled by the policy")]
+    assert told == ["1,200 ordinary and 0 sensitive to be added", "0 ordinary and 0 sensitive to be added"]
+
+
 def test_a_policy_that_cannot_be_read_leaves_the_ledgers_readable(show, tmp_path):
     lines = show(Ledgers().table, tmp_path / "gone.yaml")
     assert lines[0].endswith("what it settles of exports that could not be counted is left out")

@@ -130,6 +130,87 @@ def test_a_state_or_an_observation_that_does_not_say_when_counts_as_of_its_last_
     assert undecided(after)
 
 
+def kept(ledgers):
+    """Controller, year, time of the last export and persons of the accounts of the entity, as the table holds them."""
+    return [
+        (one.controller, one.year, one.last_export_ms, one.ordinary)
+        for one in contents(ledgers.table)
+        if isinstance(one, LedgerContent) and one.entity == ENTITY
+    ]
+
+
+def test_persons_of_exports_that_named_no_entity_count_in_that_of_the_policy_though_it_has_no_account_yet():
+    settled = settlement(entity="other"), settlement(ordinary=100_000), settlement(LATER, ordinary=7)
+    ledgers = Ledgers(policy=policy(*settled))
+    at_ms = ms(THEN)
+    ledgers.tell(entity="other", controller="other", at_ms=at_ms, uncounted={"entity_unknown": 5}, uncounted_ms=at_ms)
+    (finding,) = ledgers.tick()
+    assert (finding["compliance"]["control"], finding["unmapped"]["evidence"]["ordinary"]) == ("LOC012", 100_007)
+    assert (ledgers.open(), ledgers.subjects()) == ({("LOC012", ENTITY)}, [100_007, 0])
+    assert kept(ledgers) == [("example-group", 2026, ms(LATER), 0)]
+    after = ledgers.again(ledgers.offset)
+    assert after.tick() == []
+    assert (after.open(), after.subjects()) == ({("LOC012", ENTITY)}, [100_007, 0])
+    after.tell([1], day=LONG_AGO)
+    assert (after.subjects(), kept(after)) == ([100_008, 0], [("example-group", 2026, AT_MS, 1)])
+    use(after)
+    assert (after.open(), after.subjects()) == (set(), [1, 0])
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        settlement(),
+        settlement(entity="nobody", ordinary=1),
+        settlement("2026-12-31T23:59:59+08:00", ordinary=1),
+        settlement("2022-12-31T23:59:59+08:00", year=2022, sensitive=1),
+    ],
+)
+def test_no_account_is_opened_for_nobody_or_what_lies_ahead_or_is_forgotten(one):
+    ledgers = Ledgers()
+    use(ledgers, one)
+    assert (kept(ledgers), list(ledgers.keeper.exports.accounts())) == ([], [])
+
+
+def test_an_account_is_opened_for_one_sensitive_person_of_the_first_year_kept():
+    ledgers = Ledgers()
+    use(ledgers, settlement("2023-12-31T23:59:59+08:00", year=2023, sensitive=1))
+    assert kept(ledgers) == [("example-group", 2023, ms("2023-12-31T23:59:59+08:00"), 0)]
+
+
+def test_an_account_that_the_policy_alone_speaks_of_is_judged_as_of_the_latest_export_that_it_settles():
+    held = with_mechanism("standard_contract", valid_to="2026-03-02T00:00:00+08:00")
+    ledgers = Ledgers()
+    for settlements, opened in (
+        ((settlement(sensitive=1),), set()),
+        ((settlement(sensitive=1), settlement(LATER, sensitive=1)), {("LOC012", ENTITY)}),
+    ):
+        changed = msgspec.structs.replace(held, export_settlements=settlements)
+        ledgers.keeper.use(changed, BOOK, BOOK, rule_set_hash(BOOK))
+        ledgers.tick()
+        assert ledgers.open() == opened
+
+
+def test_exports_of_its_own_say_as_of_when_an_account_is_judged():
+    ledgers = uncounted()
+    use(ledgers, settlement(LATER, ordinary=1))
+    assert kept(ledgers) == [("example-group", 2026, ms(THEN), 1)]
+
+
+def test_persons_are_added_to_the_account_of_the_present_controller_alone():
+    ledgers = Ledgers()
+    at_ms = ms(THEN)
+    ledgers.tell([1], controller="old-group", at_ms=at_ms, uncounted={"no_subject": 1}, uncounted_ms=at_ms)
+    assert undecided(ledgers)
+    use(ledgers, settlement(ordinary=60_000))
+    shown = [
+        ledgers.gauge("export_subjects", controller=name, entity=ENTITY, year="2026", kind="ordinary")
+        for name in ("old-group", "example-group")
+    ]
+    assert (shown, undecided(ledgers)) == ([1, 60_000], False)
+    assert kept(ledgers) == [("example-group", 2026, at_ms, 0), ("old-group", 2026, at_ms, 1)]
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -278,6 +278,18 @@ def test_the_step_vanishes_with_the_partition_and_with_the_limit():
     assert ledgers.gauge("export_limit_step_ratio", **limits["10000"]) == 0.8
 
 
+def test_the_highest_step_is_shown_whichever_limit_it_is_of():
+    ledgers = Ledgers()
+    ledgers.tell(range(95_000), range(8_000), day=LONG_AGO)
+    shown = {
+        limit: ledgers.gauge("export_limit_step_ratio", entity=ENTITY, year="2026", limit=limit)
+        for limit in ("10000", "100000")
+    }
+    assert shown == {"10000": None, "100000": 0.95}
+    ledgers.tell((), range(9_500), day=LONG_AGO)
+    assert ledgers.gauge("export_limit_step_ratio", entity=ENTITY, year="2026", limit="10000") == 0.95
+
+
 def test_persons_of_a_late_export_stand_in_the_finding():
     ledgers = Ledgers()
     ledgers.tell((), [1], day=LONG_AGO)
