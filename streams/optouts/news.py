@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hegui.rules.fact_tables import OptOut
@@ -24,7 +24,7 @@ class Changes(NamedTuple):
 
 
 def changes(
-    store: Store, records: Iterable[OptOut], timed: Iterable[OptOut] = (), scopes: Scopes | None = None
+    store: Store, records: Iterable[OptOut], timed: Sequence[OptOut] = (), scopes: Scopes | None = None
 ) -> Changes:
     """Return what changes what a store holds: reading a text every day adds nothing to it.
 
@@ -41,8 +41,7 @@ def changes(
     found: dict[Key, dict[int, list[OptOut]]] = {}
     for record in records:
         found.setdefault(unit_of(record), {}).setdefault(record.observed_at_ms, []).append(record)
-    given = [(record_key(record), record) for record in timed]
-    keys = {key for key, _ in given}
+    keys = {record_key(record) for record in timed}
     ends: dict[bytes, int | None] = {}
     known: dict[bytes, OptOut] = {}
     doubted: dict[bytes, Key] = {}
@@ -63,18 +62,22 @@ def changes(
     before: dict[Key, list[OptOut]] = {}
     for record in known.values():
         before.setdefault(unit_of(record), []).append(record)
-    fresh = _sooner(given, ends)
+    fresh = _shorter(timed, ends)
     overtaken = 0
     for unit, readings in found.items():
         said = before.get(unit, [])
+        held = {record_key(record): record.valid_to_ms for record in said}
         for at_ms, now in sorted(readings.items()):
             changed = _changes(last_words(said, at_ms), last_words(now, at_ms))
-            new = [record for record in now if said_by(record) in changed]
+            new = _shorter([record for record in now if said_by(record) in changed], held)
             later = {said_by(each): each.value for each in said if each.observed_at_ms > at_ms}
             overtaken += sum(later.get(said_by(each), each.value) != each.value for each in new)
             fresh += new
             said += new
-    taken_back = _gone(store, scopes, set(doubted.values()), fresh) if scopes is not None and doubted else []
+    taken_back: list[OptOut] = []
+    if scopes is not None:
+        units = {*doubted.values(), *(unit_of(each) for each in fresh if scopes.doubts(each))}
+        taken_back = _gone(store, scopes, units, fresh) if units else []
     return Changes(fresh, taken_back, overtaken)
 
 
@@ -83,10 +86,12 @@ def news(store: Store, records: Iterable[OptOut]) -> list[OptOut]:
     return changes(store, records).fresh
 
 
-def _sooner(given: list[tuple[bytes, OptOut]], ends: dict[bytes, int | None]) -> list[OptOut]:
+def _shorter(given: Iterable[OptOut], ends: dict[bytes, int | None]) -> list[OptOut]:
+    """Return the statements but those that are known by their key with an end as early. `ends` takes the new ones in."""
     found: list[OptOut] = []
-    for key, record in given:
-        if key not in ends or ends_sooner(record.valid_to_ms, ends[key]):
+    for record in given:
+        key = record_key(record)
+        if record.value == "deny" or key not in ends or ends_sooner(record.valid_to_ms, ends[key]):
             ends[key] = record.valid_to_ms
             found.append(record)
     return found
@@ -102,7 +107,8 @@ def _gone(store: Store, scopes: Scopes, units: set[Key], fresh: Iterable[OptOut]
 
     store.read(take)
     said: dict[Key, list[OptOut]] = {}
-    for record in (*known.values(), *(each for each in fresh if unit_of(each) in units)):
+    known |= {record_key(each): each for each in fresh if unit_of(each) in units}
+    for record in known.values():
         said.setdefault(unit_of(record), []).append(record)
     return [made for unit in said.values() for made in scopes.corrections(unit)]
 

@@ -199,6 +199,26 @@ def test_a_no_does(optouts, name, no, without):
     assert optouts.says("https://example.com/") == "no"
 
 
+def test_two_editions_of_a_text_in_one_command_are_read_as_one_after_the_other(optouts, hegui):
+    editions = [
+        optouts.file(f"{folder}/example.com.robots.txt", ROBOTS + lines)
+        for folder, lines in (("first", "Content-Usage: train-ai=y\n"), ("second", "Disallow:\n"))
+    ]
+    for written in ("2, known before: 0", "0, known before: 1"):
+        ran = hegui("optouts", "import", *editions, "--store", optouts.store)
+        assert f"written to {optouts.store}: {written}" in ran.out
+        assert optouts.says("https://example.com/") == "unknown"
+
+
+def test_a_yes_that_was_taken_back_stays_so_in_what_is_given_out(optouts):
+    head = "scheme,subject,value,observed_at\n"
+    optouts.take("list.csv", head + "domain,example.com,allow,2020-01-01T00:00:00Z\n", "--source", "reg")
+    optouts.take("list.csv", head, "--source", "reg")
+    assert optouts.says("example.com") == "unknown"
+    assert "written to" in optouts.take("own.jsonl", optouts.run("export"), "--complete")
+    assert optouts.says("example.com") == "unknown"
+
+
 def test_a_declaration_that_no_longer_says_yes_is_taken_back(optouts):
     optouts.take("d.jsonl", declared("did:example:author", "train-ai=y"))
     assert optouts.says(ISCC) == "yes"

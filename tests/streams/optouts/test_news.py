@@ -14,7 +14,7 @@ from hegui.streams.optouts.news import Changes, changes, news
 from hegui.streams.optouts.normal_form import Reading, record_key, statement
 from hegui.streams.optouts.report import Report
 from hegui.streams.optouts.scopes import TAKEN_BACK, Scope, Scopes
-from hegui.streams.optouts.store import FileStore, Written
+from hegui.streams.optouts.store import FileStore, Store, Written
 from tests.streams.optouts.texts import AT_MS, SITE
 
 
@@ -134,7 +134,7 @@ def test_a_record_that_has_no_address_is_no_exception(tmp_path):
     assert news(store, [again]) == []
 
 
-def read_again(store: FileStore, day: int, stated: list[OptOut], *scopes: Scope, timed: list[OptOut] = []) -> Changes:  # noqa: B006
+def read_again(store: Store, day: int, stated: list[OptOut], *scopes: Scope, timed: list[OptOut] = []) -> Changes:  # noqa: B006
     """Read texts as on a day, and write what changed."""
     read = Scopes()
     for scope in scopes:
@@ -258,6 +258,70 @@ def test_what_a_list_takes_back_itself_stays_so(tmp_path):
     history = [no("a.example", "allow"), no("a.example", "unknown", AT_MS + 1)]
     read_again(store, 5, [], register(5), timed=history)
     assert read_again(store, 6, [], register(6), timed=history) == ([], [], 0)
+
+
+HISTORY = [no("a.example", "allow"), no("a.example", "unknown", AT_MS + 3, evidence=TAKEN_BACK)]
+"""What a store gives out of a yes that was taken back."""
+
+
+@pytest.mark.parametrize(
+    ("known", "listed", "made"),
+    [
+        (HISTORY, HISTORY, []),
+        ([], HISTORY, []),
+        # Another one took it back later, or earlier.
+        ([*HISTORY[:1], msgspec.structs.replace(HISTORY[1], observed_at_ms=AT_MS + 4)], HISTORY, []),
+        (HISTORY[:1], HISTORY, []),
+        ([*HISTORY, no("a.example", "allow", AT_MS + 5)], HISTORY, [("a.example", "unknown", 9)]),
+        ([*HISTORY, no("a.example", "allow", AT_MS + 5)], [*HISTORY, no("a.example", "allow", AT_MS + 5)], []),
+        (HISTORY, [*HISTORY, no("a.example", "allow", AT_MS + 5, valid_to_ms=AT_MS + 7)], []),
+    ],
+)
+def test_a_list_that_was_given_out_tells_itself_what_was_taken_back(tmp_path, known, listed, made):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    store.write(known)
+    assert words(read_again(store, 9, [], register(9), timed=listed).taken_back) == made
+    assert read_again(store, 10, [], register(10), timed=listed) == ([], [], 0)
+
+
+def test_beside_a_list_that_was_given_out_what_is_said_now_counts(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    for day in (5, 6):
+        stated = [no("a.example", "allow", AT_MS + day)]
+        found = read_again(store, day, stated, register(day), timed=HISTORY)
+        assert found.taken_back == []
+
+
+def test_of_two_yes_the_one_that_a_list_states_comes_again(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    ending = no("a.example", "allow", AT_MS + 2, valid_to_ms=AT_MS + 50)
+    store.write([ending, no("a.example", "allow", AT_MS + 1)])
+    read_again(store, 5, [], register(5))
+    (made,) = read_again(store, 7, [], register(7), timed=[ending]).taken_back
+    assert made == no("a.example", "allow", AT_MS + 7, valid_to_ms=AT_MS + 50)
+
+
+def test_a_yes_that_is_stated_with_an_earlier_end_does_not_come_again_with_the_old_one(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    store.write([no("a.example", "allow")])
+    read_again(store, 5, [], register(5))
+    found = read_again(store, 9, [], register(9), timed=[no("a.example", "allow", valid_to_ms=AT_MS + 8)])
+    assert found.taken_back == []
+
+
+def test_of_two_ends_that_are_read_one_by_one_the_earlier_stays():
+    store = Memory()
+    for end in (AT_MS + 50, None, AT_MS + 60):
+        read_again(store, 0, [no("a.example", "allow", valid_to_ms=end)], register(0))
+    assert [record.valid_to_ms for record in store.records.values()] == [AT_MS + 50]
+    read_again(store, 0, [no("a.example", "allow", valid_to_ms=AT_MS + 40)], register(0))
+    assert [record.valid_to_ms for record in store.records.values()] == [AT_MS + 40]
+
+
+def test_of_two_editions_in_one_command_the_later_takes_the_yes_back(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    for found in ([("/", "unknown", 5)], []):
+        assert words(read_again(store, 5, [usage("/", "allow", AT_MS)], site(0), site(5)).taken_back) == found
 
 
 def test_a_declaration_goes_with_the_list_it_stood_in(tmp_path):
