@@ -318,6 +318,12 @@ def test_a_list_is_no_format(optouts, source):
     assert "is what a format is known by" in optouts.take("list.csv", LIST, "--source", source)
 
 
+def test_a_source_that_is_no_utf_8_is_refused_before_anything_is_read(optouts):
+    source = os.fsdecode(b"\xff")
+    assert "--source is no UTF-8" in optouts.take("list.csv", LIST + "domain,example.com,deny\n", "--source", source)
+    assert not optouts.store.exists()
+
+
 def test_a_list_older_than_what_is_known_is_told(optouts):
     older = optouts.file("a/list.csv", LIST + "domain,example.com,deny\n")
     optouts.take("b/list.csv", LIST + "domain,example.com,allow\n", "--source", "press")
