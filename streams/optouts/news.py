@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from hegui.rules.fact_tables import OptOut
+from hegui.rules.preferences import STRICTNESS
 from hegui.streams.optouts.normal_form import ends_sooner, record_key
 from hegui.streams.optouts.scopes import Scopes
 from hegui.streams.optouts.store import Store
@@ -18,7 +21,7 @@ class Changes(NamedTuple):
     fresh: list[OptOut]
     """Statements of the texts that change what is known as of their time."""
     taken_back: list[OptOut]
-    """What keeps a yes from outliving its text (`Scopes.corrections`)."""
+    """What keeps a yes from outliving its text (`Scopes.corrections`), or the end that a later text gives it."""
     overtaken: int
     """How many of `fresh` count for the time before a later word of their source only, which is known already."""
 
@@ -42,6 +45,7 @@ def changes(
     for record in records:
         found.setdefault(unit_of(record), {}).setdefault(record.observed_at_ms, []).append(record)
     keys = {record_key(record) for record in timed}
+    speakers = {said_by(record) for record in timed if record.value == "allow"}
     ends: dict[bytes, int | None] = {}
     known: dict[bytes, OptOut] = {}
     doubted: dict[bytes, Key] = {}
@@ -51,7 +55,7 @@ def changes(
             each.pop(key, None)
         if record is None:
             return
-        if unit_of(record) in found:
+        if unit_of(record) in found or (speakers and said_by(record) in speakers):
             known[key] = record
         if key in keys:
             ends[key] = record.valid_to_ms
@@ -74,10 +78,10 @@ def changes(
             overtaken += sum(later.get(said_by(each), each.value) != each.value for each in new)
             fresh += new
             said += new
-    taken_back: list[OptOut] = []
+    fresh, taken_back = _ended(fresh, known.values())
     if scopes is not None:
         units = {*doubted.values(), *(unit_of(each) for each in fresh if scopes.doubts(each))}
-        taken_back = _gone(store, scopes, units, fresh) if units else []
+        taken_back += _gone(store, scopes, units, [*fresh, *taken_back]) if units else []
     return Changes(fresh, taken_back, overtaken)
 
 
@@ -91,10 +95,40 @@ def _shorter(given: Iterable[OptOut], ends: dict[bytes, int | None]) -> list[Opt
     found: list[OptOut] = []
     for record in given:
         key = record_key(record)
-        if record.value == "deny" or key not in ends or ends_sooner(record.valid_to_ms, ends[key]):
+        if key not in ends or ends_sooner(record.valid_to_ms, ends[key]):
             ends[key] = record.valid_to_ms
             found.append(record)
     return found
+
+
+def _ended(fresh: list[OptOut], known: Iterable[OptOut]) -> tuple[list[OptOut], list[OptOut]]:
+    """Return the new statements, and what is known that they change, so that no yes outlives a later one of its source that has an end."""
+    records = {record_key(record): record for record in (*known, *fresh)}
+    speakers = {said_by(record) for record in fresh if record.value == "allow"}
+    said: dict[Key, list[bytes]] = {}
+    for key, record in records.items():
+        if said_by(record) in speakers:
+            said.setdefault(said_by(record), []).append(key)
+    ended: dict[bytes, OptOut] = {}
+    for keys in said.values():
+        end: int | None = None
+        for key in sorted(keys, key=lambda each: (-records[each].observed_at_ms, STRICTNESS[records[each].value])):
+            record = records[key]
+            if record.value != "allow":
+                end = (
+                    end if record.valid_to_ms is not None else None
+                )  # without an end it holds against every earlier yes
+            elif ends_sooner(end, record.valid_to_ms):
+                ended[key] = replace(record, valid_to_ms=end)
+            else:
+                end = record.valid_to_ms
+    if not ended:
+        return fresh, []
+    new = {record_key(record) for record in fresh}
+    return (
+        [ended.get(record_key(record), record) for record in fresh],
+        [record for key, record in ended.items() if key not in new],
+    )
 
 
 def _gone(store: Store, scopes: Scopes, units: set[Key], fresh: Iterable[OptOut]) -> list[OptOut]:

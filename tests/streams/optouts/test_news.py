@@ -318,6 +318,37 @@ def test_of_two_ends_that_are_read_one_by_one_the_earlier_stays():
     assert [record.valid_to_ms for record in store.records.values()] == [AT_MS + 40]
 
 
+JANUARY, JUNE = no("a.example", "allow", AT_MS + 1), no("a.example", "allow", AT_MS + 2, valid_to_ms=AT_MS + 50)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("order", [[JANUARY, JUNE], [JUNE, JANUARY], [JANUARY, no("b.example"), JUNE, JANUARY, JUNE]])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_later_yes_with_an_end_ends_the_earlier_one(tmp_path, timed, order, at_once):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    for part in [order] if at_once else [[record] for record in order]:
+        for written in (True, False):
+            found = changes(store, [] if timed else part, part if timed else [])
+            assert written or found == ([], [], 0)
+            store.write([*found.fresh, *found.taken_back])
+    for day, said in ((1, "allow"), (49, "allow"), (50, "unknown"), (99, "unknown")):
+        assert explain(store, "a.example", AT_MS + day).preference.value == said
+    later = [no("a.example", value, AT_MS + 60) for value in ("deny", "allow")]
+    for record, said in zip(later, ("deny", "allow"), strict=True):
+        (tmp_path / "other.jsonl").write_bytes(store.file.read_bytes())
+        other = FileStore(tmp_path / "other.jsonl")
+        found = changes(other, [record])
+        other.write([*found.fresh, *found.taken_back])
+        assert explain(other, "a.example", AT_MS + 99).preference.value == said
+
+
+def test_the_earlier_yes_that_is_ended_is_told_and_a_no_is_not(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    store.write([JANUARY, no("b.example")])
+    found = changes(store, [JUNE, no("b.example", at_ms=AT_MS + 2, valid_to_ms=AT_MS + 50)])
+    assert found.taken_back == [msgspec.structs.replace(JANUARY, valid_to_ms=AT_MS + 50)]
+
+
 def test_of_two_editions_in_one_command_the_later_takes_the_yes_back(tmp_path):
     store = FileStore(tmp_path / "optouts.jsonl")
     for found in ([("/", "unknown", 5)], []):
