@@ -115,9 +115,8 @@ def _ended(fresh: list[OptOut], known: Iterable[OptOut]) -> tuple[list[OptOut], 
         for key in sorted(keys, key=lambda each: (-records[each].observed_at_ms, STRICTNESS[records[each].value])):
             record = records[key]
             if record.value != "allow":
-                end = (
-                    end if record.valid_to_ms is not None else None
-                )  # without an end it holds against every earlier yes
+                if record.valid_to_ms is None:  # it holds against every earlier yes
+                    end = None
             elif ends_sooner(end, record.valid_to_ms):
                 ended[key] = replace(record, valid_to_ms=end)
             else:
