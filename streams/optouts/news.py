@@ -103,12 +103,11 @@ def _shorter(given: Iterable[OptOut], ends: dict[bytes, int | None]) -> list[Opt
 
 def _ended(fresh: list[OptOut], known: Iterable[OptOut]) -> tuple[list[OptOut], list[OptOut]]:
     """Return the new statements, and what is known that they change, so that no yes outlives a later one of its source that has an end."""
-    records = {record_key(record): record for record in (*known, *fresh)}
     speakers = {said_by(record) for record in fresh if record.value == "allow"}
+    records = {record_key(record): record for record in (*known, *fresh) if said_by(record) in speakers}
     said: dict[Key, list[bytes]] = {}
     for key, record in records.items():
-        if said_by(record) in speakers:
-            said.setdefault(said_by(record), []).append(key)
+        said.setdefault(said_by(record), []).append(key)
     ended: dict[bytes, OptOut] = {}
     for keys in said.values():
         end: int | None = None

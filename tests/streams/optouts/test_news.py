@@ -440,6 +440,28 @@ def read_text(store: Memory, day: int, rules: list[str]) -> Changes:
 
 
 @given(st.lists(RULES, min_size=1, max_size=4), st.data())
+@settings(deadline=None, max_examples=100)
+def test_editions_in_one_command_come_to_what_they_do_one_by_one(texts, data):
+    one_by_one, at_once = Memory(), Memory()
+    for day, rules in enumerate(texts):
+        read_text(one_by_one, 10 * day, rules)
+    order = data.draw(st.permutations(range(len(texts))))
+    for written in (True, False):
+        report = Report(AT_MS)
+        stated: list[OptOut] = []
+        for day in order:
+            text = "User-agent: *\n" + "".join(texts[day])
+            reading = Reading(AT_MS + 10 * day, SITE)
+            stated += report.add("", formats.read(BytesIO(text.encode()), "robots", reading))
+        found = changes(at_once, stated, scopes=report.scopes)
+        assert written or found == ([], [], 0)
+        at_once.write([*found.fresh, *found.taken_back])
+    for path in ("", "a", "a/", "a/b", "a/b/", "a/b/c", "c/", "c/d", "x"):
+        then, now = (explain(each, SITE + path, AT_MS + 1000).preference.value for each in (one_by_one, at_once))
+        assert then == now
+
+
+@given(st.lists(RULES, min_size=1, max_size=4), st.data())
 @settings(deadline=None, max_examples=300)
 def test_whatever_a_site_said_before_a_yes_is_what_it_says_now(texts, data):
     store, last = Memory(), Memory()
