@@ -136,6 +136,8 @@ def import_(
     """
     if source is not None and is_format(source):
         raise click.UsageError(f"--source {source} is what a format is known by; give the list a name of its own")
+    if source is not None and source.encode(errors="ignore").decode() != source:  # surrogates
+        raise click.UsageError("--source is no UTF-8; write it in this encoding")
     now_ms = _now_ms()
     forms = {file: form or format_of(file.name) for file in files}
     if strange := next((file for file, found in forms.items() if found is None), None):

@@ -13,7 +13,7 @@ import msgspec
 
 from hegui.rules.fact_tables import OptOut
 from hegui.streams.errors import OptOutError
-from hegui.streams.optouts.normal_form import Reading, epoch_ms, hash_of, statement
+from hegui.streams.optouts.normal_form import Reading, epoch_ms, hash_of, normal, statement
 from hegui.streams.optouts.paths import evidence
 from hegui.streams.optouts.remarks import Remark
 from hegui.streams.optouts.scopes import DECLARED
@@ -36,9 +36,9 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
     inner = found.get("credentialSubject")
     said = inner if isinstance(inner, dict) else found
     try:
-        subject = _work(said.get("iscc"))
-        begins, begin_known = _times(_TIMES, said, found)
-        ends, end_known = _times(_ENDS, said, found)
+        subject = normal("work", _work(said.get("iscc")))
+        begins, no_begin = _times(_TIMES, said, found)
+        ends, no_end = _times(_ENDS, said, found)
         values: dict[str, str] = {}
         if "tdm-reservation" in said:
             values["mine"] = reservation(said["tdm-reservation"])
@@ -52,21 +52,25 @@ def read_object(found: dict[str, Any], reading: Reading, line: int) -> Iterator[
                 broken = True
         if not (values or broken) or "unknown" in values.values():
             yield Remark(line, "value_unknown")
-        if not (begin_known and end_known):
-            yield Remark(line, "time_invalid")
+        refused = {no_begin, no_end} - {""}
         for category, value in values.items():
             # A yes whose time is not known may not have begun, or have ended; a no counts from the reading on, and without end.
-            if value == "deny" or (value == "allow" and begin_known and end_known):
-                yield statement(
-                    "work",
-                    subject,
-                    value,
-                    begins[0] if begins else reading.at_ms,
-                    valid_to_ms=_end(value, ends) if end_known else None,
-                    source=f"{DECLARED}{_issuer(found)}:{reading.source}",
-                    category=category,
-                    evidence=evidence(reading, line),
-                )
+            if value == "deny" or (value == "allow" and not (no_begin or no_end)):
+                try:
+                    yield statement(
+                        "work",
+                        subject,
+                        value,
+                        begins[0] if begins else reading.at_ms,
+                        valid_to_ms=None if no_end else _end(value, ends),
+                        source=f"{DECLARED}{_issuer(found)}:{reading.source}",
+                        category=category,
+                        evidence=evidence(reading, line),
+                    )
+                except OptOutError as error:  # a yes may never hold by its end, and the no beside it by another one
+                    refused.add(error.reason)
+        for reason in sorted(refused):
+            yield Remark(line, reason)
     except OptOutError as error:
         yield Remark(line, error.reason)
         return
@@ -86,16 +90,20 @@ def _issuer(found: dict[str, Any]) -> str:
     )
 
 
-def _times(names: Iterable[str], *objects: dict[str, Any]) -> tuple[list[int], bool]:
-    """Return the times under some names, and whether they are all: one that is no text cannot be known.
-
-    Raises:
-        OptOutError: a text tells no time.
-    """
-    # null is no value at all, as everywhere in JSON-LD
-    given = [each[name] for each in objects for name in names if each.get(name) is not None]
-    times = [epoch_ms(each) for each in given if isinstance(each, str)]
-    return times, len(times) == len(given)
+def _times(names: Iterable[str], *objects: dict[str, Any]) -> tuple[list[int], str]:
+    """Return the times under some names, and why one of them cannot be known; nothing when all are."""
+    times: list[int] = []
+    reason = ""
+    for each in objects:
+        for name in names:
+            given = each.get(name)
+            if given is None:  # null is no value at all, as everywhere in JSON-LD
+                continue
+            try:
+                times.append(epoch_ms(given if isinstance(given, str) else ""))
+            except OptOutError as error:
+                reason = error.reason
+    return times, reason
 
 
 def _end(value: str, ends: list[int]) -> int | None:

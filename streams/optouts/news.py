@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from hegui.rules.fact_tables import OptOut
+from hegui.rules.preferences import STRICTNESS
 from hegui.streams.optouts.normal_form import ends_sooner, record_key
 from hegui.streams.optouts.scopes import Scopes
 from hegui.streams.optouts.store import Store
@@ -18,13 +21,13 @@ class Changes(NamedTuple):
     fresh: list[OptOut]
     """Statements of the texts that change what is known as of their time."""
     taken_back: list[OptOut]
-    """What keeps a yes from outliving its text (`Scopes.corrections`)."""
+    """What keeps a yes from outliving its text (`Scopes.corrections`), or the end that a later text gives it."""
     overtaken: int
     """How many of `fresh` count for the time before a later word of their source only, which is known already."""
 
 
 def changes(
-    store: Store, records: Iterable[OptOut], timed: Iterable[OptOut] = (), scopes: Scopes | None = None
+    store: Store, records: Iterable[OptOut], timed: Sequence[OptOut] = (), scopes: Scopes | None = None
 ) -> Changes:
     """Return what changes what a store holds: reading a text every day adds nothing to it.
 
@@ -41,8 +44,8 @@ def changes(
     found: dict[Key, dict[int, list[OptOut]]] = {}
     for record in records:
         found.setdefault(unit_of(record), {}).setdefault(record.observed_at_ms, []).append(record)
-    given = [(record_key(record), record) for record in timed]
-    keys = {key for key, _ in given}
+    keys = {record_key(record) for record in timed}
+    speakers = {said_by(record) for record in timed if record.value == "allow"}
     ends: dict[bytes, int | None] = {}
     known: dict[bytes, OptOut] = {}
     doubted: dict[bytes, Key] = {}
@@ -52,7 +55,7 @@ def changes(
             each.pop(key, None)
         if record is None:
             return
-        if unit_of(record) in found:
+        if unit_of(record) in found or (speakers and said_by(record) in speakers):
             known[key] = record
         if key in keys:
             ends[key] = record.valid_to_ms
@@ -63,18 +66,22 @@ def changes(
     before: dict[Key, list[OptOut]] = {}
     for record in known.values():
         before.setdefault(unit_of(record), []).append(record)
-    fresh = _sooner(given, ends)
+    fresh = _shorter(timed, ends)
     overtaken = 0
     for unit, readings in found.items():
         said = before.get(unit, [])
+        held = {record_key(record): record.valid_to_ms for record in said}
         for at_ms, now in sorted(readings.items()):
             changed = _changes(last_words(said, at_ms), last_words(now, at_ms))
-            new = [record for record in now if said_by(record) in changed]
+            new = _shorter([record for record in now if said_by(record) in changed], held)
             later = {said_by(each): each.value for each in said if each.observed_at_ms > at_ms}
             overtaken += sum(later.get(said_by(each), each.value) != each.value for each in new)
             fresh += new
             said += new
-    taken_back = _gone(store, scopes, set(doubted.values()), fresh) if scopes is not None and doubted else []
+    fresh, taken_back = _ended(fresh, known.values())
+    if scopes is not None:
+        units = {*doubted.values(), *(unit_of(each) for each in fresh if scopes.doubts(each))}
+        taken_back += _gone(store, scopes, units, [*fresh, *taken_back]) if units else []
     return Changes(fresh, taken_back, overtaken)
 
 
@@ -83,13 +90,43 @@ def news(store: Store, records: Iterable[OptOut]) -> list[OptOut]:
     return changes(store, records).fresh
 
 
-def _sooner(given: list[tuple[bytes, OptOut]], ends: dict[bytes, int | None]) -> list[OptOut]:
+def _shorter(given: Iterable[OptOut], ends: dict[bytes, int | None]) -> list[OptOut]:
+    """Return the statements but those that are known by their key with an end as early. `ends` takes the new ones in."""
     found: list[OptOut] = []
-    for key, record in given:
+    for record in given:
+        key = record_key(record)
         if key not in ends or ends_sooner(record.valid_to_ms, ends[key]):
             ends[key] = record.valid_to_ms
             found.append(record)
     return found
+
+
+def _ended(fresh: list[OptOut], known: Iterable[OptOut]) -> tuple[list[OptOut], list[OptOut]]:
+    """Return the new statements, and what is known that they change, so that no yes outlives a later one of its source that has an end."""
+    speakers = {said_by(record) for record in fresh if record.value == "allow"}
+    records = {record_key(record): record for record in (*known, *fresh) if said_by(record) in speakers}
+    said: dict[Key, list[bytes]] = {}
+    for key, record in records.items():
+        said.setdefault(said_by(record), []).append(key)
+    ended: dict[bytes, OptOut] = {}
+    for keys in said.values():
+        end: int | None = None
+        for key in sorted(keys, key=lambda each: (-records[each].observed_at_ms, STRICTNESS[records[each].value])):
+            record = records[key]
+            if record.value != "allow":
+                if record.valid_to_ms is None:  # it holds against every earlier yes
+                    end = None
+            elif ends_sooner(end, record.valid_to_ms):
+                ended[key] = replace(record, valid_to_ms=end)
+            else:
+                end = record.valid_to_ms
+    if not ended:
+        return fresh, []
+    new = {record_key(record) for record in fresh}
+    return (
+        [ended.get(record_key(record), record) for record in fresh],
+        [record for key, record in ended.items() if key not in new],
+    )
 
 
 def _gone(store: Store, scopes: Scopes, units: set[Key], fresh: Iterable[OptOut]) -> list[OptOut]:
@@ -102,7 +139,8 @@ def _gone(store: Store, scopes: Scopes, units: set[Key], fresh: Iterable[OptOut]
 
     store.read(take)
     said: dict[Key, list[OptOut]] = {}
-    for record in (*known.values(), *(each for each in fresh if unit_of(each) in units)):
+    known |= {record_key(each): each for each in fresh if unit_of(each) in units}
+    for record in known.values():
         said.setdefault(unit_of(record), []).append(record)
     return [made for unit in said.values() for made in scopes.corrections(unit)]
 

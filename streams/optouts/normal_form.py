@@ -25,7 +25,8 @@ VALUES = frozenset(get_args(OptOutValue))
 MAX_SUBJECT = 2048
 LATEST_MS = 2**53 - 1
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Surrogates, too: Python makes bytes that are no UTF-8 into them."""
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _OF_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 

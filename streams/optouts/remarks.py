@@ -46,7 +46,7 @@ NOTES: dict[str, str] = {
     "overtaken": "a later word of its source is known already; it counts for the time before that only (was a newer file taken in first?)",
     "responses": "it holds several responses; what each of them says was taken for the page",
     "signature": "is signed; the signature was not checked",
-    "taken_back": "the text no longer says yes, or cannot be read; the yes was taken back",
+    "taken_back": "the text no longer says yes, or up to an earlier end only, or cannot be read; the yes was taken back",
     "time_ahead": "its time lies ahead; it counts from then on",
 }
 """The same for rows that were taken, or had nothing to take."""

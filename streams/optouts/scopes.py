@@ -73,12 +73,14 @@ def page_scope(reading: Reading, *sources: str) -> Iterator[Scope]:
 
 
 class Scopes:
-    """The scopes of the texts of one run, and what the texts state. Some 150 bytes for each yes."""
+    """The scopes of the texts of one run, and what the texts state. Some 150 bytes for each yes, twice that in a list."""
 
     def __init__(self) -> None:
         self._times: dict[tuple[str, ...], set[int]] = {}
         """Source and what the scope is within, to the times of reading."""
         self._stated: dict[bytes, str] = {}
+        self._histories: set[bytes] = set()
+        """Of what a list says itself that a yes was taken back, as a list that was given out does: in it each yes speaks for its own time alone."""
 
     def __bool__(self) -> bool:
         return bool(self._times)
@@ -96,10 +98,13 @@ class Scopes:
         if record.source in LONGEST_MATCH:
             self._stated[_mark(said_by(record), record.observed_at_ms)] = record.value
             return
+        if record.value == "unknown" and record.evidence == TAKEN_BACK:
+            self._histories.add(_mark(said_by(record), None))
         licensed = record.source.startswith(LICENSED)  # whether these are all licences, is known after the last one
         if record.value == "allow" and (licensed or self._of(record) is not None):
-            as_list = licensed or self._is_list(record)
-            self._stated[_mark(said_by(record), None if as_list else record.observed_at_ms)] = "allow"
+            self._stated[_mark(said_by(record), record.observed_at_ms)] = "allow"
+            if licensed or self._is_list(record):
+                self._stated[_mark(said_by(record), None)] = "allow"
 
     def _is_list(self, record: OptOut) -> bool:
         return (_list_of(record.source),) in self._times
@@ -128,6 +133,9 @@ class Scopes:
         """Tell whether the texts of a time say yes of a subject and use: of it, or of the longest path above it that they speak of."""
         key = said_by(record)
         if self._is_list(record):
+            if _mark(key, None) in self._histories:
+                times = (record.observed_at_ms, at_ms)
+                return record.value == "allow" and any(_mark(key, each) in self._stated for each in times)
             return _mark(key, None) in self._stated
         if (found := self._stated.get(_mark(key, at_ms))) is None and record.source in LONGEST_MATCH:
             for prefix in reversed(prefixes_above(record)):
@@ -147,10 +155,23 @@ class Scopes:
             for word in words.values():
                 if at_ms not in (self._of(word) or ()) or not self._contradicts(word, at_ms):
                     continue
-                made = _taken_back(word, words, at_ms) if word.value == "allow" else _again(word, said, at_ms)
+                made = _taken_back(word, words, at_ms) if word.value == "allow" else self._again(word, said, at_ms)
                 for each in made:
                     said.append(each)
                     yield each
+
+    def _again(self, word: OptOut, said: Iterable[OptOut], at_ms: int) -> Iterable[OptOut]:
+        # A row with a time of its own that left the list and is there again: under its old time it would stay taken back.
+        for each in reversed(list(said)):
+            if (
+                said_by(each) == said_by(word)
+                and each.value == "allow"
+                and each.observed_at_ms <= word.observed_at_ms < at_ms
+                and (each.valid_to_ms is None or at_ms < each.valid_to_ms)
+                and (not self._is_list(each) or _mark(said_by(each), each.observed_at_ms) in self._stated)
+            ):
+                yield replace(each, observed_at_ms=at_ms)
+                return
 
 
 def _mark(key: tuple[str, ...], at_ms: int | None) -> bytes:
@@ -168,16 +189,3 @@ def _taken_back(word: OptOut, words: dict[tuple[str, ...], OptOut], at_ms: int) 
     above = max((each.observed_at_ms for each in refusals_above(word, words)), default=-1)
     from_ms = above - 1 if above > word.observed_at_ms else at_ms
     yield replace(word, value="unknown", observed_at_ms=from_ms, valid_to_ms=None, evidence=TAKEN_BACK)
-
-
-def _again(word: OptOut, said: Iterable[OptOut], at_ms: int) -> Iterable[OptOut]:
-    # A row with a time of its own that left the list and is there again: under its old time it would stay taken back.
-    for each in reversed(list(said)):
-        if (
-            said_by(each) == said_by(word)
-            and each.value == "allow"
-            and each.observed_at_ms <= word.observed_at_ms < at_ms
-            and (each.valid_to_ms is None or at_ms < each.valid_to_ms)
-        ):
-            yield replace(each, observed_at_ms=at_ms)
-            return

@@ -199,6 +199,26 @@ def test_a_no_does(optouts, name, no, without):
     assert optouts.says("https://example.com/") == "no"
 
 
+def test_two_editions_of_a_text_in_one_command_are_read_as_one_after_the_other(optouts, hegui):
+    editions = [
+        optouts.file(f"{folder}/example.com.robots.txt", ROBOTS + lines)
+        for folder, lines in (("first", "Content-Usage: train-ai=y\n"), ("second", "Disallow:\n"))
+    ]
+    for written in ("2, known before: 0", "0, known before: 1"):
+        ran = hegui("optouts", "import", *editions, "--store", optouts.store)
+        assert f"written to {optouts.store}: {written}" in ran.out
+        assert optouts.says("https://example.com/") == "unknown"
+
+
+def test_a_yes_that_was_taken_back_stays_so_in_what_is_given_out(optouts):
+    head = "scheme,subject,value,observed_at\n"
+    optouts.take("list.csv", head + "domain,example.com,allow,2020-01-01T00:00:00Z\n", "--source", "reg")
+    optouts.take("list.csv", head, "--source", "reg")
+    assert optouts.says("example.com") == "unknown"
+    assert "written to" in optouts.take("own.jsonl", optouts.run("export"), "--complete")
+    assert optouts.says("example.com") == "unknown"
+
+
 def test_a_declaration_that_no_longer_says_yes_is_taken_back(optouts):
     optouts.take("d.jsonl", declared("did:example:author", "train-ai=y"))
     assert optouts.says(ISCC) == "yes"
@@ -296,6 +316,12 @@ def test_what_is_given_out_of_all_formats_comes_back_as_it_was(optouts, tmp_path
 )
 def test_a_list_is_no_format(optouts, source):
     assert "is what a format is known by" in optouts.take("list.csv", LIST, "--source", source)
+
+
+def test_a_source_that_is_no_utf_8_is_refused_before_anything_is_read(optouts):
+    source = os.fsdecode(b"\xff")
+    assert "--source is no UTF-8" in optouts.take("list.csv", LIST + "domain,example.com,deny\n", "--source", source)
+    assert not optouts.store.exists()
 
 
 def test_a_list_older_than_what_is_known_is_told(optouts):

@@ -314,7 +314,8 @@ CODE = "KACYPXW445FTYNJ3"
         ({"iscc": "", "tdm-reservation": 1}, set(), {(1, "no_subject")}),
         ({"iscc": 7, "tdm-reservation": 1}, set(), {(1, "no_subject")}),
         ({"iscc": "not a code", "tdm-reservation": 1}, set(), {(1, "subject_invalid")}),
-        ({"iscc": CODE, "tdm-reservation": 1, "timestamp": "2026-11-01T08:00:00"}, set(), {(1, "time_without_offset")}),
+        ({"iscc": CODE, "tdm-reservation": 1, "timestamp": "2026-11-01T08:00:00"}, {("mine", "deny")}, {(1, "time_without_offset")}),
+        ({"iscc": CODE, "tdm-reservation": 0, "timestamp": "2026-11-01T08:00:00"}, set(), {(1, "time_without_offset")}),
         ({"iscc": CODE, "tdm-reservation": 0, "validUntil": None}, {("mine", "allow")}, set()),
     ],
 )  # fmt: skip
@@ -340,10 +341,10 @@ def test_a_credential_holds_up_to_its_end(end):
 
 @pytest.mark.parametrize("name", ["validUntil", "expirationDate", "validFrom", "issuanceDate", "issued", "timestamp"])
 @pytest.mark.parametrize(
-    "time", [1_700_000_000, ["2020-01-01T00:00:00Z"], {"@value": "2020-01-01T00:00:00Z"}, False, 0, ""]
+    "time", [1_700_000_000, ["2020-01-01T00:00:00Z"], {"@value": "2020-01-01T00:00:00Z"}, False, 0, "", "soon"]
 )
 @pytest.mark.parametrize("place", ["credential", "subject"])
-def test_a_yes_whose_time_is_of_another_type_is_not_taken_and_a_no_is(name, time, place):
+def test_a_yes_whose_time_cannot_be_known_is_not_taken_and_a_no_is(name, time, place):
     subject = {"iscc": CODE, "content-usage": "train-ai=y, search=n", "tdm-reservation": 0}
     credential = {
         "validFrom": "2026-11-01T08:00:00Z",
@@ -352,9 +353,15 @@ def test_a_yes_whose_time_is_of_another_type_is_not_taken_and_a_no_is(name, time
     }
     (credential if place == "credential" else subject)[name] = time
     found = read("json", json.dumps(credential))
-    refused = time == ""  # a text that tells no time: the whole is refused, as in a list
-    assert said(found) == (set() if refused else {("work", "iscc:" + CODE, "search", "deny")})
+    assert said(found) == {("work", "iscc:" + CODE, "search", "deny")}
     assert told(found) == {(1, "time_invalid")}
+
+
+def test_an_end_that_only_the_yes_does_not_reach_leaves_the_no():
+    times = {"validFrom": "2024-01-01T00:00:00Z", "validUntil": "2020-01-01T00:00:00Z", "expirationDate": "2030-01-01T00:00:00Z"}  # fmt: skip
+    found = read("json", json.dumps({"iscc": CODE, "tdm-reservation": 0, "content-usage": "train-ai=n", **times}))
+    assert said(found) == {("work", "iscc:" + CODE, "train", "deny")}
+    assert told(found) == {(1, "never_valid")}
 
 
 def test_of_two_ends_a_yes_holds_to_the_first_and_a_no_to_the_last():

@@ -14,7 +14,7 @@ from hegui.streams.optouts.news import Changes, changes, news
 from hegui.streams.optouts.normal_form import Reading, record_key, statement
 from hegui.streams.optouts.report import Report
 from hegui.streams.optouts.scopes import TAKEN_BACK, Scope, Scopes
-from hegui.streams.optouts.store import FileStore, Written
+from hegui.streams.optouts.store import FileStore, Store, Written
 from tests.streams.optouts.texts import AT_MS, SITE
 
 
@@ -134,7 +134,7 @@ def test_a_record_that_has_no_address_is_no_exception(tmp_path):
     assert news(store, [again]) == []
 
 
-def read_again(store: FileStore, day: int, stated: list[OptOut], *scopes: Scope, timed: list[OptOut] = []) -> Changes:  # noqa: B006
+def read_again(store: Store, day: int, stated: list[OptOut], *scopes: Scope, timed: list[OptOut] = []) -> Changes:  # noqa: B006
     """Read texts as on a day, and write what changed."""
     read = Scopes()
     for scope in scopes:
@@ -260,6 +260,101 @@ def test_what_a_list_takes_back_itself_stays_so(tmp_path):
     assert read_again(store, 6, [], register(6), timed=history) == ([], [], 0)
 
 
+HISTORY = [no("a.example", "allow"), no("a.example", "unknown", AT_MS + 3, evidence=TAKEN_BACK)]
+"""What a store gives out of a yes that was taken back."""
+
+
+@pytest.mark.parametrize(
+    ("known", "listed", "made"),
+    [
+        (HISTORY, HISTORY, []),
+        ([], HISTORY, []),
+        # Another one took it back later, or earlier.
+        ([*HISTORY[:1], msgspec.structs.replace(HISTORY[1], observed_at_ms=AT_MS + 4)], HISTORY, []),
+        (HISTORY[:1], HISTORY, []),
+        ([*HISTORY, no("a.example", "allow", AT_MS + 5)], HISTORY, [("a.example", "unknown", 9)]),
+        ([*HISTORY, no("a.example", "allow", AT_MS + 5)], [*HISTORY, no("a.example", "allow", AT_MS + 5)], []),
+        (HISTORY, [*HISTORY, no("a.example", "allow", AT_MS + 5, valid_to_ms=AT_MS + 7)], []),
+    ],
+)
+def test_a_list_that_was_given_out_tells_itself_what_was_taken_back(tmp_path, known, listed, made):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    store.write(known)
+    assert words(read_again(store, 9, [], register(9), timed=listed).taken_back) == made
+    assert read_again(store, 10, [], register(10), timed=listed) == ([], [], 0)
+
+
+def test_beside_a_list_that_was_given_out_what_is_said_now_counts(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    for day in (5, 6):
+        stated = [no("a.example", "allow", AT_MS + day)]
+        found = read_again(store, day, stated, register(day), timed=HISTORY)
+        assert found.taken_back == []
+
+
+def test_of_two_yes_the_one_that_a_list_states_comes_again(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    ending = no("a.example", "allow", AT_MS + 2, valid_to_ms=AT_MS + 50)
+    store.write([ending, no("a.example", "allow", AT_MS + 1)])
+    read_again(store, 5, [], register(5))
+    (made,) = read_again(store, 7, [], register(7), timed=[ending]).taken_back
+    assert made == no("a.example", "allow", AT_MS + 7, valid_to_ms=AT_MS + 50)
+
+
+def test_a_yes_that_is_stated_with_an_earlier_end_does_not_come_again_with_the_old_one(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    store.write([no("a.example", "allow")])
+    read_again(store, 5, [], register(5))
+    found = read_again(store, 9, [], register(9), timed=[no("a.example", "allow", valid_to_ms=AT_MS + 8)])
+    assert found.taken_back == []
+
+
+def test_of_two_ends_that_are_read_one_by_one_the_earlier_stays():
+    store = Memory()
+    for end in (AT_MS + 50, None, AT_MS + 60):
+        read_again(store, 0, [no("a.example", "allow", valid_to_ms=end)], register(0))
+    assert [record.valid_to_ms for record in store.records.values()] == [AT_MS + 50]
+    read_again(store, 0, [no("a.example", "allow", valid_to_ms=AT_MS + 40)], register(0))
+    assert [record.valid_to_ms for record in store.records.values()] == [AT_MS + 40]
+
+
+JANUARY, JUNE = no("a.example", "allow", AT_MS + 1), no("a.example", "allow", AT_MS + 2, valid_to_ms=AT_MS + 50)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize("order", [[JANUARY, JUNE], [JUNE, JANUARY], [JANUARY, no("b.example"), JUNE, JANUARY, JUNE]])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_later_yes_with_an_end_ends_the_earlier_one(tmp_path, timed, order, at_once):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    for part in [order] if at_once else [[record] for record in order]:
+        for written in (True, False):
+            found = changes(store, [] if timed else part, part if timed else [])
+            assert written or found == ([], [], 0)
+            store.write([*found.fresh, *found.taken_back])
+    for day, said in ((1, "allow"), (49, "allow"), (50, "unknown"), (99, "unknown")):
+        assert explain(store, "a.example", AT_MS + day).preference.value == said
+    later = [no("a.example", value, AT_MS + 60) for value in ("deny", "allow")]
+    for record, said in zip(later, ("deny", "allow"), strict=True):
+        (tmp_path / "other.jsonl").write_bytes(store.file.read_bytes())
+        other = FileStore(tmp_path / "other.jsonl")
+        found = changes(other, [record])
+        other.write([*found.fresh, *found.taken_back])
+        assert explain(other, "a.example", AT_MS + 99).preference.value == said
+
+
+def test_the_earlier_yes_that_is_ended_is_told_and_a_no_is_not(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    store.write([JANUARY, no("b.example")])
+    found = changes(store, [JUNE, no("b.example", at_ms=AT_MS + 2, valid_to_ms=AT_MS + 50)])
+    assert found.taken_back == [msgspec.structs.replace(JANUARY, valid_to_ms=AT_MS + 50)]
+
+
+def test_of_two_editions_in_one_command_the_later_takes_the_yes_back(tmp_path):
+    store = FileStore(tmp_path / "optouts.jsonl")
+    for found in ([("/", "unknown", 5)], []):
+        assert words(read_again(store, 5, [usage("/", "allow", AT_MS)], site(0), site(5)).taken_back) == found
+
+
 def test_a_declaration_goes_with_the_list_it_stood_in(tmp_path):
     store = FileStore(tmp_path / "optouts.jsonl")
     said = [
@@ -342,6 +437,28 @@ def read_text(store: Memory, day: int, rules: list[str]) -> Changes:
     found = changes(store, stated, scopes=report.scopes)
     store.write([*found.fresh, *found.taken_back])
     return found
+
+
+@given(st.lists(RULES, min_size=1, max_size=4), st.data())
+@settings(deadline=None, max_examples=100)
+def test_editions_in_one_command_come_to_what_they_do_one_by_one(texts, data):
+    one_by_one, at_once = Memory(), Memory()
+    for day, rules in enumerate(texts):
+        read_text(one_by_one, 10 * day, rules)
+    order = data.draw(st.permutations(range(len(texts))))
+    for written in (True, False):
+        report = Report(AT_MS)
+        stated: list[OptOut] = []
+        for day in order:
+            text = "User-agent: *\n" + "".join(texts[day])
+            reading = Reading(AT_MS + 10 * day, SITE)
+            stated += report.add("", formats.read(BytesIO(text.encode()), "robots", reading))
+        found = changes(at_once, stated, scopes=report.scopes)
+        assert written or found == ([], [], 0)
+        at_once.write([*found.fresh, *found.taken_back])
+    for path in ("", "a", "a/", "a/b", "a/b/", "a/b/c", "c/", "c/d", "x"):
+        then, now = (explain(each, SITE + path, AT_MS + 1000).preference.value for each in (one_by_one, at_once))
+        assert then == now
 
 
 @given(st.lists(RULES, min_size=1, max_size=4), st.data())

@@ -78,6 +78,7 @@ def test_a_subject_has_one_form(scheme, subject, found):
         ("domain", "a." * 130 + "com", "subject_invalid"),
         ("domain", "exam\0ple.com", "control_characters"),
         ("domain", "exam\nple.com", "control_characters"),
+        ("holder", "exam\udcffple", "control_characters"),
         ("url_prefix", "ftp://example.com/a", "subject_invalid"),
         ("url_prefix", "javascript:alert(1)", "subject_invalid"),
         ("url_prefix", "/a", "subject_invalid"),
