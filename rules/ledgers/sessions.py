@@ -139,17 +139,22 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
         first, last = max(stretch for stretch in self.stretches if stretch[0] < reminder_ms)
         return last if last < reminder_ms else max(first, reminder_ms - PAUSE_MS)
 
+    def _last_use_up_to(self, at_ms: int) -> int:
+        """Return the last use up to a time; 0 when there is none."""
+        return max((min(last, at_ms) for first, last in self.stretches if first <= at_ms), default=0)
+
+    def _first_use_from(self, at_ms: int) -> int:
+        """Return the first use from a time on, which is no later than the last use."""
+        return min(max(first, at_ms) for first, last in self.stretches if last >= at_ms)
+
     def judgement(self, watermark_ms: int, policy: Policy) -> Judgement | None:
         """Return the longest time without a reminder, as far as every source has come.
 
         Less `PAUSE_MS`, since a reminder may follow so soon that it counts for the output before it: told one by one or all at
         once, outputs come to the same.
         """
-        past = [
-            (since, max(since, min(last, watermark_ms - PAUSE_MS)))
-            for since, last in self._uses(policy)
-            if since <= watermark_ms
-        ]
+        used_ms = self._last_use_up_to(watermark_ms - PAUSE_MS)
+        past = [(since, max(since, min(last, used_ms))) for since, last in self._uses(policy) if since <= watermark_ms]
         if not past:
             return None
         longest = max(last - since for since, last in past)
@@ -167,7 +172,8 @@ class SessionState(State[SessionUse], frozen=True, tag="session"):
     def wake_ms(self, watermark_ms: int, policy: Policy) -> int | None:
         """Return when use that is known already and lies ahead of a source begins, has lasted two hours, or ends."""
         uses = self._uses(policy)
-        due = [since + TWO_HOURS_MS + PAUSE_MS + 1 for since, last in uses if last > since + TWO_HOURS_MS]
+        over = [since + TWO_HOURS_MS + 1 for since, last in uses if last > since + TWO_HOURS_MS]
+        due = [self._first_use_from(at_ms) + PAUSE_MS for at_ms in over]
         due += [uses[0][0]]
         due += [self._ends_ms(use, policy) for use in joined(self.stretches, policy.session_pause_minutes * 60_000)]
         return min((at_ms for at_ms in due if at_ms > watermark_ms), default=None)
