@@ -368,6 +368,11 @@ def test_the_sets_over_several_entities_are_few_and_right_while_what_they_hold_c
             assert ledgers.pop(assessed).below_assessment == Together()
             assert {one.below_assessment for one in ledgers.values()} == {Together(7, len(wanted))}
             assert len(controller._unions) <= MAX_UNIONS
+    before = {key: len(found) for key, found in controller._unions.items()}
+    controller.step(accounts["h"], observation(200), ExportSum(accounts["h"].state.account, 1, persons(5000)))
+    grown = {key for key, found in controller._unions.items() if len(found) > before[key]}
+    assert grown == {key for key in before if "h" in key[0] and not key[1]}
+    assert grown != before.keys(), "a set that leaves somebody out does not grow with them"
 
 
 NOON, DAWN, DUSK = ms("2026-08-01T12:00:00+08:00"), "2026-08-01T06:00:00+08:00", "2026-08-01T18:00:00+08:00"
