@@ -186,6 +186,15 @@ def test_a_user_of_whom_nothing_is_known_but_what_was_taken_back_is_not_kept() -
     assert refused.admitted(None, refused.over_ms(POLICY), POLICY) is None
 
 
+def test_of_many_inputs_the_latest_are_kept_of_those_that_count_and_of_those_taken_back() -> None:
+    times = [(day * DAY_MS + n, -1) for day in range(MAX_INPUTS // 4 + 3) for n in range(4)]
+    state, due = conclusions(entry(*times))
+    assert due == []
+    assert [one.at_ms - DAY_START_MS for one in state.inputs] == [at for at, _ in times][-MAX_INPUTS:]
+    state, _ = conclusions(functools.reduce(AbusiveInputs.merged, [back(n, 1) for n in range(MAX_INPUTS + 10)]))
+    assert [one.at_ms - DAY_START_MS for one in state.inputs] == [*range(10, MAX_INPUTS + 10)]
+
+
 @pytest.mark.parametrize("together", [1, 5, 33, 66])
 def test_a_second_suspension_of_a_block_follows_however_much_is_told_at_once(together: int) -> None:
     given_ = [(n * 60_000, -1) for n in range(MAX_INPUTS + 10)] + [(3 * DAY_MS + n * 60_000, -1) for n in range(6)]

@@ -147,3 +147,8 @@ def test_the_index_reaches_as_far_as_the_policy_says() -> None:
     assert told(number("a"), number("b", NOW_MS + 5)).over_ms(policy) == NOW_MS + 5 + 7 * DAY_MS
     assert told(labelled(), lost(at_ms=NOW_MS + 9)).over_ms(policy) == NOW_MS + 9 + 7 * DAY_MS
     assert told(lost()).over_ms(policy) == told(labelled()).over_ms(policy) == NOW_MS + 7 * DAY_MS
+
+
+def test_what_observations_were_lost_leaves_no_label_undecided() -> None:
+    for entry in (number("a"), lost()):
+        assert entry.begin().may_lack(0, POLICY) is False
