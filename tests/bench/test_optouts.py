@@ -29,8 +29,8 @@ BUDGET_BYTES = 12.0
 """Of memory an entry: 120 MB for ten million, 1.2 GB for a hundred million."""
 MOST_LOOKUP = 12.0
 """A lookup of an unknown key costs at most so many lookups in a set (45 ns each where nothing else runs)."""
-MOST_EVENT = 11.0
-"""An event with a page and a content hash, none of them known, costs at most so many lookups in a set: 0.5 us."""
+MOST_EVENT = 6.0
+"""An event with a page and a content hash, none of them known, ten pages of each host, costs at most so many lookups in a set (2.0 to 2.7; as plain Python up to 6)."""
 
 
 class Made:
