@@ -1,6 +1,6 @@
 """Elements of an HTML page that may say something of its use, found as browsers do: by the states of the tokenizer (HTML standard, 13.2.5).
 
-One pass, each character looked at a few times at most, whatever the page: see adr/0024 for why no library does it.
+One pass, each character looked at a few times at most, whatever the page: see adr/0020 for why no library does it.
 """
 
 from __future__ import annotations
