@@ -290,17 +290,19 @@ class ExportKeeper:
         for account in accounts:
             of, last_ms = account.state.account, account.state.last_ms
             current = current or year_to_keep(of, last_ms) >= legal_year(watermark_ms)
-            results = self._results(held, account, last_ms, watermark_ms)
+            results = at_last = self._results(held, account, last_ms, watermark_ms)
             if watermark_ms > last_ms and _UNMET & {result.outcome for result in results.values()}:
                 later = self._results(held, account, watermark_ms, watermark_ms)
                 results = {
                     rule: later[rule] if result.outcome in _UNMET and later[rule].outcome is Outcome.PASS else result
-                    for rule, result in results.items()
+                    for rule, result in at_last.items()
                 }
             outcomes = {rule: result.outcome for rule, result in results.items()}
-            # A year that is over is shown no more, and its warnings must end with it.
-            if held.lost_year is not None and of.year <= held.lost_year and not is_over(of.year, watermark_ms):
-                outcomes = undecided(outcomes)
+            if held.lost_year is not None and of.year <= held.lost_year:
+                # A warning ends with its year, whatever was lost; what passed all along is not known to.
+                ended = is_over(of.year, watermark_ms)
+                certain = {rule: outcomes[rule] for rule in outcomes if ended and at_last[rule].outcome in _UNMET}
+                outcomes = undecided(outcomes) | certain
             for rule, result in results.items():
                 told = Verdict(
                     (of_subject[0], rule, of_subject[1]), outcomes[rule], last_ms, result.reason, result.evidence

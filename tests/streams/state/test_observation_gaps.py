@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
+from hegui.rules.core import Outcome
 from hegui.rules.ledgers.corpora import CorpusSum
 from hegui.rules.ledgers.labels import SHOWN_MS
 from hegui.streams.commands.state import command
@@ -189,6 +190,21 @@ def test_a_warning_ends_with_its_year_although_observations_were_lost():
     later_ms = AT_MS + 90 * 24 * HOUR_MS
     ledgers.tell([1], year=2027, at_ms=later_ms, watermark_ms=later_ms)
     assert ("LOC013", ENTITY) not in ledgers.open()
+
+
+def test_what_passed_in_a_year_that_is_over_is_undecided_where_observations_of_it_were_lost():
+    ledgers = export_ledgers.Ledgers()
+    ledgers.tell([1], watermark_ms=AT_MS)
+    lose(ledgers, AT_MS)
+    ledgers.tell([1], year=2027, at_ms=AT_MS + 90 * 24 * HOUR_MS, watermark_ms=AT_MS + 90 * 24 * HOUR_MS)
+    verdicts = [
+        verdict
+        for partition, held in ledgers.keeper.exports._partitions.items()
+        for verdict in ledgers.keeper.exports._judged(partition, held, (ENTITY, 2026), AT_MS + 91 * 24 * HOUR_MS)
+        if any(of.entity == ENTITY for of in held.accounts)
+    ]
+    said = {verdict.issue[1]: verdict.outcome for verdict in verdicts}
+    assert said["LOC011"] is said["LOC013"] is Outcome.INCONCLUSIVE
 
 
 def corpus(name="d", human=4_000):
